@@ -1,0 +1,5 @@
+"""`python -m miniseal.cli`."""
+
+from miniseal.cli.main import run
+
+run()

@@ -1,0 +1,99 @@
+"""The `miniseal` program: finds the command, runs it, turns every ending into an exit code.
+
+Exit codes: 0 done; 1 a check said no; 2 usage, own files, tools, or something unexpected;
+130 interrupted. A traceback is shown only with `MINISEAL_TRACEBACK=1`.
+"""
+
+import importlib
+import os
+import pkgutil
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+
+try:
+    import click
+except ModuleNotFoundError:
+    sys.stderr.write("error: the command line needs the extra `cli`: install miniseal[all]\n")
+    sys.exit(2)
+
+from miniseal.cli import commands
+from miniseal.cli.outcome import show_error
+from miniseal.formats.errors import Code, EnvironmentalError, UsageError
+
+__all__ = ["EXTRA_MISSING", "UNEXPECTED", "USAGE", "cli", "main"]
+
+EXTRA_MISSING = Code(
+    "extra-missing",
+    EnvironmentalError,
+    meaning="the command needs Python packages that are not installed",
+    cause="miniseal was installed without the extra that the command belongs to",
+    remedy="install miniseal[all]",
+)
+UNEXPECTED = Code(
+    "unexpected",
+    EnvironmentalError,
+    meaning="something happened that the program has no word for; nothing was accepted",
+    cause="a defect in miniseal, or in something it stands on",
+    remedy="run again with MINISEAL_TRACEBACK=1 and report what it prints",
+)
+USAGE = Code(
+    "usage",
+    UsageError,
+    meaning="the words of the command line are wrong",
+    cause="an unknown command or option, or a missing argument",
+    remedy="see the command's --help",
+)
+_INTERRUPTED = 130
+
+
+class _Commands(click.Group):
+    """Commands are the modules of `miniseal.cli.commands`; only the one that runs is imported."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"{commands.__name__}.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(metadata.version("miniseal"), prog_name="miniseal")
+def cli() -> None:
+    """Build, prove and load mini-programs."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    schema = "miniseal/error/v1" if "--json" in words else None
+    try:
+        return int(cli.main(words, prog_name="miniseal", standalone_mode=False) or 0)
+    except click.exceptions.Exit as ending:
+        return ending.exit_code
+    except click.ClickException as error:
+        show_error(USAGE(error.format_message().rstrip(".")), schema)
+    except (click.Abort, KeyboardInterrupt):
+        return _INTERRUPTED
+    except ModuleNotFoundError as error:
+        _traceback_wanted()
+        show_error(EXTRA_MISSING(f"no module {error.name}"), schema)
+    except Exception as error:  # noqa: BLE001 - the one place where anything may end
+        _traceback_wanted()
+        show_error(UNEXPECTED(f"unexpected {type(error).__name__}: {error}"), schema)
+    return 2
+
+
+def _traceback_wanted() -> None:
+    if os.environ.get("MINISEAL_TRACEBACK"):
+        raise  # noqa: PLE0704 - called from the handlers above
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main())
