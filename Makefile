@@ -1,35 +1,34 @@
-# Two commands are all a person needs, in either order: `make demo` and `make test`.
+# `make demo` and `make test` are the only two commands a person needs, in either order.
 BIN := .venv/bin
 PY ?= python3
 JOBS ?= auto
-CHECKED := cli pipeline packager attestations registry verifier formats
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup demo test check bench lock docs
+.PHONY: setup demo test check bench docs lock
 
-setup: .venv/.ready ## make .venv with everything, by hash
+setup: .venv/.ready ## .venv with everything, by hash
 
-demo: setup ## one mini-program from source to a host's memory, then what is refused
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/miniseal demo examples/tip
+demo: setup ## a mini-program from source to a host's memory, then what is refused
+	miniseal demo examples
 
 test: setup ## every test, in parallel
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n $(JOBS) --dist worksteal -q
+	pytest -n $(JOBS) --dist worksteal -q
 
-check: setup ## linters, types, architecture, spelling, generated docs
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/checks.py
+check: setup ## lint, types, architecture, dependencies, spelling, generated docs
+	ruff check . && ruff format --check . && mypy && pyright && lint-imports && deptry . && codespell && python docs/generate.py --check
 
-bench: setup ## ratios against a floor or a peer, in one run, from an installed wheel
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/benchmarks/run.py
+bench: setup ## ratios against a floor or a peer in one run, from an installed wheel
+	python tests/benchmarks/run.py
 
 docs: setup ## write docs/reference from the code
-	$(BIN)/python docs/generate.py
+	python docs/generate.py
 
 lock: setup ## resolve requirements/*.txt again
-	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --all-extras --group dev pyproject.toml -o requirements/dev.txt
-	grep -A 99 '^uv==' requirements/dev.txt | sed '/^wasmtime==/,$$d;/^typing/,$$d;/^ *# via/d' > requirements/bootstrap.txt
+	python requirements/lock.py
 
 .venv/.ready: pyproject.toml requirements/dev.txt requirements/bootstrap.txt
 	test -x $(BIN)/python || $(PY) -m venv .venv
-	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
-	$(BIN)/uv pip sync -q --require-hashes --python $(BIN)/python requirements/dev.txt
-	$(BIN)/uv pip install -q --no-deps --no-build-isolation --offline --python $(BIN)/python -e .
+	python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	uv pip sync -q --require-hashes --python $(BIN)/python requirements/dev.txt
+	uv pip install -q --no-deps --no-build-isolation --offline --python $(BIN)/python -e .
 	touch $@
