@@ -71,4 +71,4 @@ def _days(year: int, month: int, day: int) -> int:
     if month <= 2:
         year, month = year - 1, month + 12
     leap_days = year // 4 - year // 100 + year // 400
-    return year * 365 + leap_days + (month - 3) * 153 // 5 - _EPOCH_DAY + day - 1
+    return year * 365 + leap_days + (153 * (month - 3) + 2) // 5 - _EPOCH_DAY + day - 1
