@@ -1,0 +1,117 @@
+"""What a step asks of an engine: this command, these inputs, these outputs.
+
+An `Exec` names everything a command may see; an `Engine` runs it and gives back what it printed
+and the output folders. An exit code is a fact for the caller to judge, never an error here.
+Nothing here runs anything.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+__all__ = ["OUTPUT_LIMIT", "STREAM_LIMIT", "Engine", "Exec", "Mount", "Result"]
+
+OUTPUT_LIMIT = 256 * 1024 * 1024
+STREAM_LIMIT = 100 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """A host folder or file that the command sees.
+
+    Attributes:
+        path: where it is in the sandbox; absolute.
+        host: where it is on the host.
+        writable: the command works on a copy; the host's own is never written.
+    """
+
+    path: str
+    host: Path
+    writable: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a path that is not plain and absolute."""
+        _check_path(self.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exec:
+    """One command with all that it depends on.
+
+    Attributes:
+        argv: the command; `argv[0]` is a path in the sandbox or a name on `/usr/bin:/bin`.
+        env: added to the engine's fixed environment (`PATH`, `LANG`, `TZ`); nothing is inherited.
+        inputs: what is mounted, in this order; a later mount may lie inside an earlier one.
+        outputs: folders of the sandbox that are copied out when the command's processes are gone.
+        cwd: the folder it starts in.
+        network: whether it shares the host's network; cut otherwise.
+        timeout_seconds: after which everything is killed.
+        output_limit: how many bytes all outputs together may hold.
+    """
+
+    argv: tuple[str, ...]
+    env: dict[str, str] = field(default_factory=dict[str, str])
+    inputs: tuple[Mount, ...] = ()
+    outputs: tuple[str, ...] = ()
+    cwd: str = "/"
+    network: bool = False
+    timeout_seconds: float = 600.0
+    output_limit: int = OUTPUT_LIMIT
+
+    def __post_init__(self) -> None:
+        """Refuse an empty command and paths that are not plain and absolute."""
+        if not self.argv:
+            raise ValueError("argv is empty")
+        for path in (self.cwd, *self.outputs):
+            _check_path(path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a command left behind.
+
+    Attributes:
+        exit_code: 0 to 255; 128 + n where signal n ended it; 127 where it was not found.
+        stdout: its last `STREAM_LIMIT` bytes.
+        stderr: its last `STREAM_LIMIT` bytes.
+        outputs: a host folder for each of `Exec.outputs`, holding regular files and folders only;
+            it lives as long as the engine.
+    """
+
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+    outputs: dict[str, Path]
+
+
+class Engine(Protocol):
+    """Something that runs commands."""
+
+    @property
+    def name(self) -> str:
+        """How provenance and events call it."""
+        ...
+
+    @property
+    def isolated(self) -> bool:
+        """Whether a command is kept from the host: its files, its network and its processes."""
+        ...
+
+    @property
+    def python(self) -> str:
+        """The path of a Python interpreter in the sandbox."""
+        ...
+
+    async def run(self, exec: Exec) -> Result:  # noqa: A002 - the word of the protocol
+        """Run one command; cancelling it kills every process it started.
+
+        Raises:
+            EnvironmentalError: `engine-failed`, `exec-timeout`.
+            VerificationError: `output-missing`, `output-refused`.
+        """
+        ...
+
+
+def _check_path(path: str) -> None:
+    if not path.startswith("/") or ".." in path.split("/") or str(PurePosixPath(path)) != path:
+        raise ValueError(f"not a plain absolute path: {path!r}")

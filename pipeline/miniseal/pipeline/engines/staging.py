@@ -1,0 +1,129 @@
+"""The host's side of a sandbox: copies of writable inputs, empty outputs, and their removal.
+
+A writable input is a copy, so the host's folder stays as it is; an output is a fresh folder, or one
+inside such a copy. Without isolation the same tree is laid out below a scratch folder, and the
+sandbox paths in the command's words are rewritten to lie there.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from miniseal.pipeline.engines.engine import Exec, Mount
+from miniseal.pipeline.engines.sandbox import EPOCH, Step
+
+__all__ = ["host_path", "mounts", "relocate", "remove"]
+
+_TIME = int(EPOCH)
+
+
+def mounts(command: Exec, stage: Path) -> tuple[Step, ...]:
+    """Bind mounts for the inputs and outputs of `command`; copies and folders go below `stage`.
+
+    Raises:
+        OSError: an input cannot be read, or the disk is full.
+    """
+    steps: list[Step] = []
+    for number, mount in enumerate(command.inputs):
+        host = mount.host.resolve(strict=True)
+        if mount.writable:
+            host = _copy(host, stage / f"input{number}")
+        steps.append(Step("rw" if mount.writable else "ro", mount.path, str(host)))
+    for number, path in enumerate(command.outputs):
+        inside = host_path(path, steps)
+        host = inside or stage / f"output{number}"
+        host.mkdir(parents=True, exist_ok=True)
+        if inside is None:
+            steps.append(Step("rw", path, str(host)))
+    return tuple(steps)
+
+
+def host_path(path: str, steps: "tuple[Step, ...] | list[Step]") -> Path | None:
+    """Where a writable path of the sandbox is on the host; None where no such mount holds it."""
+    for step in reversed(steps):
+        if path == step.path or path.startswith(step.path + "/"):
+            return Path(step.source + path[len(step.path) :]) if step.kind == "rw" else None
+    return None
+
+
+def relocate(command: Exec, stage: Path) -> tuple[Exec, tuple[Step, ...]]:
+    """Lay the inputs and outputs out below `stage`, and point the command's words there.
+
+    Raises:
+        OSError: an input cannot be read, or the disk is full.
+    """
+    paths = [*(mount.path for mount in command.inputs), *command.outputs]
+    steps: list[Step] = []
+    for mount in command.inputs:
+        target = Path(f"{stage}{mount.path}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _place(mount, target, holds_more=any(path.startswith(mount.path + "/") for path in paths))
+        steps.append(Step("rw" if mount.writable else "ro", mount.path, str(target)))
+    for path in command.outputs:
+        Path(f"{stage}{path}").mkdir(parents=True, exist_ok=True)
+        steps.append(Step("rw", path, f"{stage}{path}"))
+    words = _rewriter(paths, stage)
+    moved = replace(
+        command,
+        argv=tuple(map(words, command.argv)),
+        env={name: words(value) for name, value in command.env.items()},
+        cwd=words(command.cwd),
+    )
+    return moved, tuple(steps)
+
+
+def _place(mount: Mount, target: Path, *, holds_more: bool) -> None:
+    host = mount.host.resolve(strict=True)
+    if mount.writable or holds_more:
+        _copy(host, target)
+    else:
+        target.symlink_to(host)
+
+
+def _rewriter(paths: list[str], stage: Path) -> Callable[[str], str]:
+    longest_first = sorted(paths, key=len, reverse=True)
+    pattern = re.compile(
+        r"(?<![\w./-])(" + "|".join(map(re.escape, longest_first)) + r")(?![\w.-])"
+    )
+
+    def rewrite(word: str) -> str:
+        return pattern.sub(lambda match: f"{stage}{match[1]}", word) if paths else word
+
+    return rewrite
+
+
+def _copy(source: Path, target: Path) -> Path:
+    """Copy a tree with modes and times that say nothing about this machine."""
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True, copy_function=_copy_file)
+        for folder, _, _ in os.walk(target, topdown=False):
+            Path(folder).chmod(0o755)
+            os.utime(folder, (_TIME, _TIME))
+    else:
+        _copy_file(str(source), str(target))
+    return target
+
+
+def _copy_file(source: str, target: str) -> None:
+    shutil.copyfile(source, target)
+    Path(target).chmod(0o755 if Path(source).stat().st_mode & 0o100 else 0o644)
+    os.utime(target, (_TIME, _TIME))
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder whose contents may have taken their own permissions away."""
+    for parent, names, _ in os.walk(folder):
+        _make_writable(parent)
+        for name in names:
+            child = Path(parent, name)
+            if not child.is_symlink():
+                _make_writable(child)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_writable(folder: "Path | str") -> None:
+    path = Path(folder)
+    path.chmod(path.stat().st_mode | 0o700)
