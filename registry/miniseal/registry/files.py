@@ -1,0 +1,204 @@
+"""Files of one folder, reached through the folder's descriptor.
+
+Reading opens regular files only and follows no symlink; writing is a temporary file, a sync and a
+rename, so that a reader sees the old content or the new, and a crash leaves at most a stray
+temporary file. A missing file is Python's own `FileNotFoundError`: what it means is for the caller
+to say.
+"""
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from miniseal.formats.errors import Code, EnvironmentalError, FormatError
+
+__all__ = ["LAYOUT_MALFORMED", "STORAGE_FAILED", "TEMPORARY", "Folder", "storage"]
+
+LAYOUT_MALFORMED = Code(
+    "layout-malformed",
+    FormatError,
+    meaning="a folder is not an OCI image layout",
+    cause="a file is missing, damaged, of another version, or something else lies in its place",
+    remedy="write the layout again with an OCI client, into a folder of its own",
+)
+STORAGE_FAILED = Code(
+    "storage-failed",
+    EnvironmentalError,
+    meaning="the operating system refused to read or write a store's file",
+    cause="a full disk, a missing permission, or a failing device",
+    remedy="make room or correct the permissions, then try again; nothing is left half written",
+)
+
+TEMPORARY = ".miniseal-"
+"""How the names of temporary files begin."""
+
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# What opening a symlink, a socket, or a file in place of a folder (or the reverse) answers.
+_WRONG_KIND = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO})
+
+
+@contextmanager
+def storage(doing: str) -> Generator[None]:
+    """Turn an operating system's refusal within the block into `storage-failed`."""
+    try:
+        yield
+    except OSError as error:
+        raise _failed(doing, error) from error
+
+
+class Folder:
+    """An open folder; close it by leaving its `with` block.
+
+    Attributes:
+        fd: its descriptor.
+        path: how errors call it.
+    """
+
+    __slots__ = ("fd", "path")
+
+    fd: int
+    path: str
+
+    def __init__(self, path: str, *, within: "Folder | None" = None) -> None:
+        """Open the folder `path`, or the one of that name in `within`, which may be no symlink.
+
+        Raises:
+            FileNotFoundError: there is none.
+            FormatError: `layout-malformed`, it is something else.
+            EnvironmentalError: `storage-failed`.
+        """
+        self.path = f"{within.path}/{path}" if within else path
+        flags = _FOLDER | (os.O_NOFOLLOW if within else 0)
+        with _reading(self.path):
+            self.fd = os.open(path, flags, dir_fd=within.fd if within else None)
+
+    def __enter__(self) -> Self:
+        """The folder itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        os.close(self.fd)
+
+    def child(self, name: str, *, create: bool = False) -> "Folder":
+        """Open a folder inside, made first if it is not there and `create` says so.
+
+        Raises:
+            FileNotFoundError, FormatError, EnvironmentalError: as for opening a folder.
+        """
+        if create:
+            with storage(f"write {self.path}"), suppress(FileExistsError):
+                os.mkdir(name, dir_fd=self.fd)
+                os.fsync(self.fd)
+        return Folder(name, within=self)
+
+    @contextmanager
+    def file(self, name: str) -> Generator[tuple[BinaryIO, int]]:
+        """Open a regular file for reading; gives it and its size in bytes.
+
+        Raises:
+            FileNotFoundError: there is none.
+            FormatError: `layout-malformed`, it is something else.
+            EnvironmentalError: `storage-failed`.
+        """
+        path = f"{self.path}/{name}"
+
+        def opener(_: str, __: int) -> int:
+            return os.open(name, _READ, dir_fd=self.fd)
+
+        with _reading(path), open(name, "rb", opener=opener) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise _wrong_kind(path)
+            yield file, status.st_size
+
+    def write(self, name: str, data: bytes) -> None:
+        """Put a file there, whole or not at all, and on the disk when this returns.
+
+        Raises:
+            EnvironmentalError: `storage-failed`.
+        """
+        temporary = f"{TEMPORARY}{secrets.token_hex(8)}"
+        with storage(f"write {name} in {self.path}"):
+            try:
+                with os.fdopen(os.open(temporary, _CREATE, 0o666, dir_fd=self.fd), "wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.rename(temporary, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+            except BaseException:
+                with suppress(OSError):
+                    os.unlink(temporary, dir_fd=self.fd)
+                raise
+            os.fsync(self.fd)
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there.
+
+        Raises:
+            EnvironmentalError: `storage-failed`.
+        """
+        with storage(f"remove {name} from {self.path}"), suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self.fd)
+
+    def names(self) -> list[str]:
+        """The names of what is inside.
+
+        Raises:
+            EnvironmentalError: `storage-failed`.
+        """
+        with storage(f"list {self.path}"):
+            return os.listdir(self.fd)  # noqa: PTH208 - by descriptor
+
+    def sweep(self, before: float) -> None:
+        """Remove temporary files last written before a time, in seconds since 1970.
+
+        Raises:
+            EnvironmentalError: `storage-failed`.
+        """
+        for name in self.names():
+            if name.startswith(TEMPORARY) and self._written(name) < before:
+                self.remove(name)
+
+    def _written(self, name: str) -> float:
+        with storage(f"read {name} in {self.path}"):
+            try:
+                return os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_mtime
+            except FileNotFoundError:
+                return float("inf")
+
+
+@contextmanager
+def _reading(path: str) -> Generator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno in _WRONG_KIND:
+            raise _wrong_kind(path) from error
+        raise _failed(f"read {path}", error) from error
+
+
+def _failed(doing: str, error: OSError) -> Exception:
+    name = errno.errorcode.get(error.errno or 0, "unknown")
+    return STORAGE_FAILED(f"cannot {doing}", found=f"{name}, {error.strerror}")
+
+
+def _wrong_kind(path: str) -> Exception:
+    return LAYOUT_MALFORMED(
+        f"{path} is not what a layout has there",
+        found="a symlink, a folder, a file or a special file in place of another",
+    )

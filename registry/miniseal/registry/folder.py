@@ -1,0 +1,234 @@
+"""An OCI image layout's folder: `oci-layout`, `index.json` and `blobs/` (image-layout.md 1.0.0).
+
+How the bytes lie on the disk, and nothing of what they mean. Whoever changes `index.json` holds the
+lock.
+"""
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from miniseal.formats.digest import DIGEST_MISMATCH, check_content, check_digest
+from miniseal.formats.errors import FormatError, MinisealError
+from miniseal.formats.members import Members
+from miniseal.formats.oci import MANIFEST_LIMIT, Descriptor
+from miniseal.formats.strictjson import TOO_LARGE, canonical, loads
+from miniseal.registry.files import LAYOUT_MALFORMED, TEMPORARY, Folder, storage
+from miniseal.registry.index import LayoutIndex
+from miniseal.registry.lock import LOCK
+from miniseal.registry.store import CONTENT_MISSING
+
+__all__ = ["LayoutFolder", "create", "prepare"]
+
+_VERSION = "1.0.0"
+_MARK = "oci-layout"
+_INDEX = "index.json"
+_MARK_LIMIT = 4096
+_STRAY_AFTER = 3600.0
+
+
+class LayoutFolder:
+    """An open layout of a version that is understood."""
+
+    __slots__ = ("_root",)
+
+    def __init__(self, root: Folder) -> None:
+        """Check the layout in `root`.
+
+        Raises:
+            FormatError: `layout-malformed`.
+            EnvironmentalError: `content-missing`, there is no layout.
+        """
+        self._root = root
+        try:
+            mark = _read(root, _MARK, _MARK_LIMIT)
+        except FileNotFoundError as error:
+            raise CONTENT_MISSING(f"no OCI layout in {root.path}") from error
+        try:
+            value = loads(mark, limit=_MARK_LIMIT, what=_MARK)
+        except FormatError as error:
+            raise LAYOUT_MALFORMED(f"{_MARK} in {root.path} is malformed: {error}") from error
+        found = Members(value, _MARK, LAYOUT_MALFORMED).string("imageLayoutVersion")
+        if found != _VERSION:
+            raise LAYOUT_MALFORMED(
+                f"{root.path} is a layout of another version",
+                found=repr(found)[:60],
+                expected=_VERSION,
+            )
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: str) -> "Generator[LayoutFolder]":
+        """Open the layout in the folder `path` for the block.
+
+        Raises:
+            FormatError: `layout-malformed`.
+            EnvironmentalError: `content-missing`, `storage-failed`.
+        """
+        try:
+            root = Folder(path)
+        except FileNotFoundError as error:
+            raise CONTENT_MISSING(f"no OCI layout in {path}") from error
+        with root:
+            yield cls(root)
+
+    def index(self) -> LayoutIndex:
+        """Read `index.json`.
+
+        Raises:
+            FormatError: `layout-malformed`.
+            EnvironmentalError: `storage-failed`.
+        """
+        try:
+            return LayoutIndex.from_bytes(_read(self._root, _INDEX, MANIFEST_LIMIT))
+        except FileNotFoundError as error:
+            raise LAYOUT_MALFORMED(f"{self._root.path} lacks {_INDEX}") from error
+
+    def write_index(self, index: LayoutIndex) -> None:
+        """Replace `index.json`; the lock is held.
+
+        Raises:
+            FormatError: `too-large`.
+            EnvironmentalError: `storage-failed`.
+        """
+        self._root.write(_INDEX, index.to_bytes())
+
+    def size(self, digest: str) -> int | None:
+        """The size of a blob in bytes, or None where there is none that could be read.
+
+        Raises:
+            FormatError: `digest-malformed`.
+            EnvironmentalError: `storage-failed`.
+        """
+        name = _name(digest)
+        try:
+            with self._blobs() as blobs, blobs.file(name) as (_, size):
+                return size
+        except (FileNotFoundError, FormatError):
+            return None
+
+    def read(self, descriptor: Descriptor, *, limit: int) -> bytes:
+        """The content of a descriptor, its size and digest checked.
+
+        Raises:
+            FormatError: `too-large`, `layout-malformed`, `digest-malformed`.
+            VerificationError: `digest-mismatch`.
+            EnvironmentalError: `content-missing`, `storage-failed`.
+        """
+        name, what = _name(descriptor.digest), f"blob {descriptor.digest}"
+        if descriptor.size > limit:
+            raise TOO_LARGE(
+                f"{what} is too large",
+                found=f"{descriptor.size} bytes",
+                expected=f"at most {limit}",
+            )
+        try:
+            with self._blobs() as blobs, blobs.file(name) as (file, size):
+                if size != descriptor.size:
+                    raise DIGEST_MISMATCH(
+                        f"{what} has the wrong size",
+                        found=f"{size} bytes",
+                        expected=f"{descriptor.size} bytes",
+                    )
+                data = file.read(size + 1)
+        except FileNotFoundError as error:
+            raise CONTENT_MISSING(f"{self._root.path} lacks {what}") from error
+        return check_content(data, descriptor.digest, descriptor.size, what)
+
+    def write(self, descriptor: Descriptor, data: bytes) -> None:
+        """Store the content of a descriptor, unless it is there whole.
+
+        Raises:
+            FormatError: `layout-malformed`.
+            EnvironmentalError: `storage-failed`.
+        """
+        if self._is_whole(descriptor):
+            return
+        with (
+            self._root.child("blobs", create=True) as blobs,
+            blobs.child("sha256", create=True) as content,
+        ):
+            content.write(_name(descriptor.digest), data)
+
+    def remove(self, digest: str) -> None:
+        """Remove a blob that nothing names any more; the lock is held.
+
+        Raises:
+            FormatError: `layout-malformed`, `digest-malformed`.
+            EnvironmentalError: `storage-failed`.
+        """
+        with self._blobs() as blobs:
+            blobs.remove(_name(digest))
+
+    def sweep(self, now: float) -> None:
+        """Remove what writers that were cut off left behind an hour ago; the lock is held.
+
+        Raises:
+            FormatError: `layout-malformed`.
+            EnvironmentalError: `storage-failed`.
+        """
+        self._root.sweep(now - _STRAY_AFTER)
+        with self._blobs() as blobs:
+            blobs.sweep(now - _STRAY_AFTER)
+
+    def _is_whole(self, descriptor: Descriptor) -> bool:
+        try:
+            self.read(descriptor, limit=descriptor.size)
+        except MinisealError:
+            return False
+        return True
+
+    @contextmanager
+    def _blobs(self) -> Generator[Folder]:
+        with self._root.child("blobs") as blobs, blobs.child("sha256") as content:
+            yield content
+
+
+def prepare(path: str) -> None:
+    """Make the folder `path` and those above it; one that is there may hold nothing but a layout.
+
+    Raises:
+        FormatError: `layout-malformed`.
+        EnvironmentalError: `storage-failed`.
+    """
+    with storage(f"make the folder {path}"):
+        os.makedirs(path, exist_ok=True)  # noqa: PTH103 - paths are text here
+    with Folder(path) as root:
+        names = {name for name in root.names() if not name.startswith(TEMPORARY)}
+    if foreign := sorted(names - {LOCK, "blobs", _INDEX, _MARK}):
+        raise LAYOUT_MALFORMED(
+            f"{path} holds something else than an OCI layout", found=repr(foreign[0])[:100]
+        )
+
+
+def create(path: str) -> None:
+    """Make a layout in a folder that was prepared; the lock is held.
+
+    A layout that is there stays as it is. `oci-layout` comes last: until it is there, no reader
+    takes the folder for a layout, and a creation that was cut off is done again.
+
+    Raises:
+        FormatError: `layout-malformed`.
+        EnvironmentalError: `storage-failed`.
+    """
+    with Folder(path) as root:
+        if _MARK in root.names():
+            return
+        with root.child("blobs", create=True) as blobs, blobs.child("sha256", create=True):
+            root.write(_INDEX, LayoutIndex.empty().to_bytes())
+            root.write(_MARK, canonical({"imageLayoutVersion": _VERSION}))
+
+
+def _name(digest: str) -> str:
+    return check_digest(digest).removeprefix("sha256:")
+
+
+def _read(folder: Folder, name: str, limit: int) -> bytes:
+    with folder.file(name) as (file, size):
+        if size > limit:
+            raise LAYOUT_MALFORMED(
+                f"{name} in {folder.path} is too large",
+                found=f"{size} bytes",
+                expected=f"at most {limit}",
+            )
+        return file.read(limit + 1)

@@ -1,0 +1,153 @@
+"""The referrers of a manifest, kept under the fallback tag (distribution-spec 1.1).
+
+The referrers of `sha256:<hex>` are listed by an image index tagged `sha256-<hex>`. A list is a hint
+and no more: whoever reads one reads each manifest again and compares its subject. So one entry that
+cannot be read is left out of a listing, and stays where it is when the list is written again. Pure;
+only image manifests are known as referrers.
+"""
+
+from collections.abc import Sequence
+
+from miniseal.formats.digest import sha256
+from miniseal.formats.errors import Code, EnvironmentalError, FormatError
+from miniseal.formats.members import Members
+from miniseal.formats.oci import (
+    INDEX_TYPE,
+    MANIFEST_LIMIT,
+    MANIFEST_TYPE,
+    OCI_MALFORMED,
+    Descriptor,
+    Manifest,
+)
+from miniseal.formats.strictjson import canonical, loads
+
+__all__ = [
+    "MOST_BYTES",
+    "MOST_REFERRERS",
+    "REFERRERS_LIMIT",
+    "add",
+    "candidates",
+    "check_bounds",
+    "describe",
+    "fallback_tag",
+    "is_fallback_tag",
+]
+
+MOST_REFERRERS = 10_000
+MOST_BYTES = 64 * 1024 * 1024
+"""The manifests that one listing reads, in all."""
+
+REFERRERS_LIMIT = Code(
+    "referrers-limit",
+    EnvironmentalError,
+    meaning="a manifest has more referrers than a store lists",
+    cause="somebody floods the repository, or a job attaches without end",
+    remedy="remove referrers that are not needed, and see who may write to the repository",
+)
+
+_PREFIX = "sha256-"
+_HEX = frozenset("0123456789abcdef")
+
+
+def fallback_tag(digest: str) -> str:
+    """The tag under which the referrers of `digest` are listed."""
+    return digest.replace(":", "-", 1)
+
+
+def is_fallback_tag(name: str) -> bool:
+    """Whether `name` is kept for referrers: `sha256-` and 64 hex digits."""
+    text = name.removeprefix(_PREFIX)
+    return name.startswith(_PREFIX) and len(text) == 64 and _HEX.issuperset(text)
+
+
+def describe(data: bytes, manifest: Manifest) -> Descriptor:
+    """The descriptor that lists `manifest`, whose bytes are `data`, as a referrer.
+
+    Artifact type and annotations are the manifest's own (distribution-spec, "Listing Referrers").
+    """
+    return Descriptor(
+        media_type=MANIFEST_TYPE,
+        digest=sha256(data),
+        size=len(data),
+        artifact_type=manifest.artifact_type or manifest.config.media_type,
+        annotations=manifest.annotations,
+    )
+
+
+def candidates(data: bytes) -> tuple[Descriptor, ...]:
+    """The image manifests that a list names; entries that are no descriptors are left out.
+
+    Raises:
+        FormatError: `oci-malformed`, `json-malformed`, `too-large`, for the list itself.
+        EnvironmentalError: `referrers-limit`.
+    """
+    found: list[Descriptor] = []
+    for item in _items(data):
+        try:
+            descriptor = Descriptor.from_json(item)
+        except FormatError:
+            continue
+        if descriptor.media_type == MANIFEST_TYPE:
+            found.append(descriptor)
+    return tuple(found)
+
+
+def add(lists: Sequence[bytes], referrer: Descriptor) -> bytes | None:
+    """One list of what is in `lists` (often one, or none yet) and of `referrer`.
+
+    None if there is one list, and the referrer is in it: nothing is to be written.
+
+    Raises:
+        FormatError: as `candidates`.
+        EnvironmentalError: `referrers-limit`, rather than a list that nobody would read.
+    """
+    items = {_key(item): item for data in lists for item in _items(data)}
+    if referrer.digest in items and len(lists) == 1:
+        return None
+    items.setdefault(referrer.digest, referrer.to_json())
+    changed = canonical(
+        {
+            "schemaVersion": 2,
+            "mediaType": INDEX_TYPE,
+            "manifests": [items[k] for k in sorted(items)],
+        }
+    )
+    check_bounds(len(items), 0)
+    if len(changed) > MANIFEST_LIMIT:
+        raise REFERRERS_LIMIT(
+            "list of referrers is full",
+            found=f"{len(changed)} bytes",
+            expected=f"at most {MANIFEST_LIMIT}",
+        )
+    return changed
+
+
+def check_bounds(count: int, size: int) -> None:
+    """Refuse to list `count` referrers whose manifests have `size` bytes in all, if too many.
+
+    Raises:
+        EnvironmentalError: `referrers-limit`.
+    """
+    if count > MOST_REFERRERS or size > MOST_BYTES:
+        raise REFERRERS_LIMIT(
+            "too many referrers",
+            found=f"{count} of {size} bytes",
+            expected=f"at most {MOST_REFERRERS} of {MOST_BYTES} bytes",
+        )
+
+
+def _items(data: bytes) -> list[object]:
+    value = loads(data, limit=MANIFEST_LIMIT, what="list of referrers", floats=True)
+    members = Members(value, "list of referrers", OCI_MALFORMED)
+    if members.optional_string("mediaType") not in {None, INDEX_TYPE}:
+        raise OCI_MALFORMED("list of referrers is not an OCI index")
+    items = members.items("manifests")
+    check_bounds(len(items), 0)
+    return list(items)
+
+
+def _key(item: object) -> str:
+    try:
+        return Members(item, "descriptor", OCI_MALFORMED).string("digest")
+    except FormatError:
+        return canonical(item).decode()
