@@ -113,5 +113,6 @@ class Engine(Protocol):
 
 
 def _check_path(path: str) -> None:
-    if not path.startswith("/") or ".." in path.split("/") or str(PurePosixPath(path)) != path:
+    plain = path.startswith("/") and not path.startswith("//") and ".." not in path.split("/")
+    if not plain or str(PurePosixPath(path)) != path:
         raise ValueError(f"not a plain absolute path: {path!r}")

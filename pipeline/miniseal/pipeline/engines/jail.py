@@ -31,7 +31,7 @@ PLAN_LIMIT = 128 * 1024
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_BIND, _MS_REC = 0x2, 0x4, 0x8, 0x1000, 0x4000
 _MNT_DETACH = 2
 _CLONE_NEWUSER = 0x10000000
-_PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36
+_PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 4, 36, 38
 _SYS_MOUNT_SETATTR, _AT_FDCWD, _AT_RECURSIVE = 442, -100, 0x8000
 _ATTR_RDONLY, _ATTR_NOSUID, _ATTR_NODEV = 0x1, 0x2, 0x4
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
@@ -68,6 +68,7 @@ def main() -> int:
             _enter(plan)
             os.execve(plan["jail"][0], plan["jail"], plan["jail_env"])
         _prctl(_PR_SET_DUMPABLE, 0)
+        _prctl(_PR_SET_NO_NEW_PRIVS, 1)
         answer: dict[str, object] = {"exit": _supervise(_read_plan(link, 0), link)}
     except OSError as error:
         answer = {"error": str(error)}

@@ -127,6 +127,7 @@ def root_steps(python: Python, accounts: Path, *, network: bool) -> tuple[Step, 
     steps = [*_system(), *(Step("ro", path, path) for path in _LOADER if Path(path).exists())]
     for name, text in _ACCOUNTS.items():
         accounts.joinpath(name).write_text(text, encoding="ascii")
+        accounts.joinpath(name).chmod(0o644)
         steps.append(Step("ro", f"/etc/{name}", str(accounts / name)))
     if network:
         # resolv.conf is often a symlink into /run; what it leads to is mounted in its place.

@@ -37,6 +37,7 @@ def mounts(command: Exec, stage: Path) -> tuple[Step, ...]:
         host = inside or stage / f"output{number}"
         host.mkdir(parents=True, exist_ok=True)
         if inside is None:
+            host.chmod(0o755)
             steps.append(Step("rw", path, str(host)))
     return tuple(steps)
 

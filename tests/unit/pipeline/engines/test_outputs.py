@@ -1,0 +1,82 @@
+import socket
+from pathlib import Path
+
+import pytest
+
+from miniseal.formats.errors import MinisealError
+from miniseal.pipeline.engines import Exec, outputs
+from miniseal.pipeline.engines.sandbox import Step
+
+
+def collect(tmp_path: Path, *, limit: int = 1000) -> Path:
+    keep = tmp_path / "keep"
+    keep.mkdir()
+    command = Exec(argv=("a",), outputs=("/out",), output_limit=limit)
+    return outputs.collect(command, (Step("rw", "/out", str(tmp_path / "out")),), keep)["/out"]
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    return folder
+
+
+def test_files_and_folders_are_copied(out: Path, tmp_path: Path) -> None:
+    (out / "a").mkdir()
+    (out / "a/b").write_bytes(b"x" * 1000)
+
+    assert (collect(tmp_path) / "a/b").read_bytes() == b"x" * 1000
+
+
+def test_one_byte_too_many_is_refused(out: Path, tmp_path: Path) -> None:
+    (out / "a").write_bytes(b"x" * 500)
+    (out / "b").write_bytes(b"x" * 501)
+
+    with pytest.raises(MinisealError) as error:
+        collect(tmp_path)
+
+    assert error.value.code == "output-refused"
+
+
+def test_a_sparse_giant_is_refused_unread(out: Path, tmp_path: Path) -> None:
+    with (out / "a").open("wb") as file:
+        file.truncate(2**40)
+
+    with pytest.raises(MinisealError) as error:
+        collect(tmp_path)
+
+    assert error.value.code == "output-refused"
+
+
+def test_too_many_entries_are_refused(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outputs, "ENTRIES_LIMIT", 3)
+    for name in "abcd":
+        (out / name).mkdir()
+
+    with pytest.raises(MinisealError) as error:
+        collect(tmp_path)
+
+    assert error.value.code == "output-refused"
+
+
+def test_a_socket_is_refused(out: Path, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(out / "s"))
+
+        with pytest.raises(MinisealError) as error:
+            collect(tmp_path)
+
+    assert error.value.code == "output-refused"
+    assert error.value.found == "a socket"
+
+
+def test_a_file_in_the_place_of_the_folder_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("x")
+
+    with pytest.raises(MinisealError) as error:
+        collect(tmp_path)
+
+    assert error.value.code == "output-missing"
