@@ -41,7 +41,7 @@ def base64_member(members: Members, name: str) -> bytes:
         data = base64.b64decode(text, validate=True)
     except ValueError:
         data = b""
-    if base64.b64encode(data) != text.encode():
+    if base64.b64encode(data).decode() != text:
         raise members.code(
             f"{members.what}.{name} is not strict base64",
             found=repr(text)[:60],

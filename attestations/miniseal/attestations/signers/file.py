@@ -71,12 +71,12 @@ class FileSigner:
         """
         what = os.fspath(path)
         pem, mode = _read(what)
-        _check_label(pem, what)
+        signer = cls.from_pem(pem, what=what)
         if mode & 0o077:
             raise KEY_PERMISSIONS(
                 f"{what} is open to others than its owner", found=f"{mode:04o}", expected="0600"
             )
-        return cls.from_pem(pem, what=what)
+        return signer
 
     @classmethod
     def from_pem(cls, pem: bytes, *, what: str) -> "FileSigner":
@@ -106,7 +106,7 @@ class FileSigner:
 
 
 def crypto_signer() -> "type[CryptoSigner]":
-    """securesystemslib's signer, imported when it is needed: it is an extra, and takes long."""
+    """The signer of securesystemslib, imported when needed: it is an extra, and takes long."""
     from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]  # noqa: PLC0415
 
     return CryptoSigner

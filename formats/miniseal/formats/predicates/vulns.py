@@ -173,7 +173,7 @@ def _checksum(uri: str) -> str | None:
     qualifiers = uri.partition("#")[0].partition("?")[2].split("&")
     for qualifier in qualifiers:
         name, _, text = qualifier.partition("=")
-        for checksum in text.replace("%3A", ":").replace("%2C", ",").split(","):
+        for checksum in text.lower().replace("%3a", ":").replace("%2c", ",").split(","):
             if name == "checksum" and checksum.startswith("sha256:"):
                 try:
                     return check_digest(checksum)
