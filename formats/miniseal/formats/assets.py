@@ -26,6 +26,7 @@ from dataclasses import dataclass
 
 from miniseal.formats.errors import FormatError
 from miniseal.formats.members import Members
+from miniseal.formats.signs import ACTIVE, ELEMENT, MARKUP_START, POLYGLOT, SCRIPT, WAT
 from miniseal.formats.strictjson import loads
 from miniseal.formats.ustar import check_name
 from miniseal.formats.wasm.sections import WASM_MAGIC
@@ -78,13 +79,11 @@ def executables(entries: Mapping[str, bytes]) -> tuple[Executable, ...]:
 
 def classify(name: str, data: bytes) -> str | None:
     """The kind (one of `ASSET_KINDS`) of a file, or None; in time linear in its size."""
-    if data.startswith(WASM_MAGIC):
-        return "wasm"
     plain = _plain(data)
-    if _WAT.match(plain):
+    if data.startswith(WASM_MAGIC) or re.match(WAT, plain):
         return "wasm"
     named = _named(name)
-    if named == "html" or _MARKUP_START.match(plain):
+    if named == "html" or re.match(MARKUP_START, plain):
         return "html"
     return _by_content(data, plain) or named
 
@@ -95,10 +94,18 @@ def _by_content(data: bytes, plain: bytes) -> str | None:
     if _is_json(data):
         return None
     if _is_binary(plain):
-        return "script" if _POLYGLOT.search(plain) else "html" if _ACTIVE.search(plain) else None
-    if any(sign.search(plain) for sign in _SCRIPT_SIGNS):
-        return "script"
-    return "html" if _ACTIVE.search(plain) or _ELEMENT.search(plain) else None
+        python = data[2:4] == b"\r\n"
+        return "script" if python or _any(POLYGLOT, plain) else _markup(ACTIVE, plain)
+    return "script" if _any(SCRIPT, plain) else _markup((*ACTIVE, *ELEMENT), plain)
+
+
+def _any(signs: tuple[bytes, ...], plain: bytes) -> bool:
+    return any(re.search(sign, plain, re.MULTILINE) for sign in signs)
+
+
+def _markup(signs: tuple[bytes, ...], plain: bytes) -> str | None:
+    found = any(re.search(sign, plain, re.IGNORECASE) for sign in signs)
+    return "html" if found else None
 
 
 def _plain(data: bytes) -> bytes:
@@ -153,95 +160,4 @@ _EXECUTABLE_MAGICS = (
     b"dex\n",
     b"\x1bLua",
     b"BC\xc0\xde",  # LLVM bitcode
-)
-
-# Signs are searched over bytes that somebody else chose: every repetition is possessive, bounded or
-# anchored to a line's start, so that no search is more than linear.
-_WAT = re.compile(
-    rb"(?:\s++|;;[^\n]*+)*+\((?:;|\s*+(?:\(;|;;|@|module|component|type|rec|import|func|table|memory"
-    rb"|global|export|start|elem|data|tag)\b)"
-)
-_MARKUP_START = re.compile(rb"\s*+<[A-Za-z!?/_:]")
-_ACTIVE = re.compile(
-    rb"<(?:[\w.-]{1,64}:)?+(?:script|iframe|frame|frameset|html|object|embed|applet|svg|base|meta)"
-    rb"[\s/>]"
-    rb"|<!doctype|<!entity|<\?(?:xml|php)\b|<\?=|www\.w3\.org/1999/xhtml|www\.w3\.org/2000/svg"
-    rb"|javascript:[^\s]|vbscript:[^\s]"
-    rb"|[\s\"'/]on(?:error|load|click|focus|blur|toggle|begin|end|message|input|change|submit"
-    rb"|mouse[a-z]{2,5}|pointer[a-z]{2,5}|key[a-z]{2,5}|touch[a-z]{2,6}|drag[a-z]{0,5}|wheel"
-    rb"|scroll|resize|animation[a-z]{3,9}|transition[a-z]{3,6})\s*+=",
-    re.IGNORECASE,
-)
-_ELEMENT = re.compile(
-    rb"</?(?:a|abbr|article|audio|b|blockquote|body|br|button|canvas|center|code|dd|details|dialog"
-    rb"|div|dl|dt|em|font|footer|form|h[1-6]|head|header|hr|i|img|input|label|li|link|main|marquee"
-    rb"|math|nav|noscript|ol|option|p|picture|pre|section|select|slot|source|span|strong|style|sub"
-    rb"|summary|sup|table|tbody|td|template|textarea|th|thead|title|tr|u|ul|video)"
-    rb"(?:\s[^<>]{0,200})?/?>",
-    re.IGNORECASE,
-)
-
-_CALLS = (
-    rb"\b(?:alert|atob|confirm|decodeURI(?:Component)?|eval|exec|execfile|fetch|getattr|import"
-    rb"|importScripts|prompt|require|setattr|setInterval|setTimeout|__import__)\s*+\("
-)
-_OBJECTS = (
-    rb"\b(?:console|document|globalThis|localStorage|navigator|process|self|sessionStorage|window"
-    rb"|wx|os|sys|subprocess)\s*+\.\s*+[A-Za-z_]\w*+\s*+[.(=\[]"
-    rb"|\bmodule\.exports\b|\bexports\.\w|\.constructor\b|\.prototype\b|\bnew\s++Function\b"
-)
-_FUNCTIONS = rb"\bfunction\b\s*+\*?+\s*+[\w$]*+\s*+\(|=>\s*+[\w({\[\"'`]"
-_POLYGLOT = re.compile(
-    rb"\A(?:GIF8[79]a|BM|RIFF|\xff\xd8\xff\xe0|\x89PNG)[\s\S]{0,8}?(?:/\*|//|=)|"
-    + _CALLS
-    + rb"|\bfunction\b\s*+\*?+\s*+[\w$]*+\s*+\(|<\?php\b|\bdocument\.\w|\bwindow\.\w"
-)
-_CSS_FUNCTION = (
-    rb"(?!(?:attr|blur|brightness|calc|circle|clamp|color|contrast|counters?|ellipse|env|format|hsla?"
-    rb"|inset|invert|lab|lch|linear|local|matrix(?:3d)?|max|min|minmax|oklab|oklch|opacity|path"
-    rb"|perspective|polygon|repeat|rgba?|rotate(?:3d|X|Y|Z)?|saturate|scale(?:3d|X|Y|Z)?|sepia"
-    rb"|skew(?:X|Y)?|steps|supports|translate(?:3d|X|Y|Z)?|url|var)\()"
-)
-_SCRIPT_SIGNS = tuple(
-    re.compile(sign, re.MULTILINE)
-    for sign in (
-        _CALLS,
-        _OBJECTS,
-        _FUNCTIONS,
-        # declarations and statements of the JavaScript family
-        rb"^[ \t]*+(?:export\s++)?+(?:const|let|var)\s++[\w$\[{][^=\n;]{0,200}[=;]",
-        rb"[;{}]\s*+(?:const|let|var)\s++[\w$\[{]",
-        rb"^[ \t]*+import\s++[^;\n]{0,400}\bfrom\s*+[\"']|^[ \t]*+import\s*+[\"']",
-        rb"^[ \t]*+export\s++(?:default|class|function|async|enum|interface|type|[{*])",
-        rb"\bclass\s++[\w$]++[^\n{;]{0,200}\{|\bclass\s*+\{",
-        rb"\b(?:if|for|while|switch|with|catch)\s*+\([^\n{]{0,200}\)\s*+\{",
-        rb"\b(?:try|do|else|finally)\s*+\{|\breturn\b[^\n;]{0,200};|\bthrow\s++[\w$]",
-        rb"\bnew\s++[A-Z][\w$]*+\s*+\(|^[ \t]*+[\"']use (?:strict|asm)[\"']",
-        rb"^[ \t]*+(?:enum|namespace|interface)\s++[\w$]++\s*+\{",
-        # an assignment or a call that stands as a statement
-        rb"^[ \t]*+[\w$.\[\]\"']++\s*+[-+*/|&^]?+=[^=\n][^\n]{0,400};",
-        rb"[;}][ \t]*+[\w$.]++\s*+[-+*/|&^]?+=[^=]",
-        rb"^[ \t]*+(?:await\s++)?+" + _CSS_FUNCTION + rb"[\w$.]++\([^\n]*\)[ \t]*+;?[ \t\r]*$",
-        rb"[;}=!][ \t]*+[\w$]++\.[\w$.]++\([^\n)]{0,400}\)",
-        # written to be unreadable
-        rb"\[\]\s*+\[|!\[\]|\+\[\]|\+!!|\\(?:u\{?|x)[0-9A-Fa-f]{2}|~\[\]|\$\$|_0x[0-9a-f]{2}",
-        # Python
-        (
-            rb"^[ \t]*+(?:from\s++[\w.]++\s++import\b|import\s++[\w.]++[ \t]*+(?:as\s++\w++)?+"
-            rb"[ \t]*+[,;#\r\n])"
-        ),
-        rb"^[ \t]*+(?:async\s++)?+def\s++\w++\s*+\(|^[ \t]*+class\s++\w++[^\n]{0,200}:[ \t\r]*$",
-        rb"^[ \t]*+(?:print|open|compile|input|exit|quit)\s*+\(|\blambda\b[^\n:]{0,100}:|__\w++__",
-        rb"^[ \t]*+(?:if|while|with|try|for|elif|else|except)\b[^\n]{0,200}:[ \t\r]*\n[ \t]++\S",
-        # shells
-        rb"\$\(|\$\{\w++[:#%/^,]|(?<!\w)&&(?!\w)|\|\s*+(?:ba|z|da|k)?+sh\b|>\s*+/dev/\w",
-        rb";\s*+(?:then|do)\b|^[ \t]*+(?:fi|done|esac)[ \t\r]*$|^[ \t]*+(?:export|alias)\s++\w++=",
-        (
-            rb"^[ \t]*+(?:rm|curl|wget|chmod|chown|sudo|mkdir|cp|mv|cat|echo|exec|eval|source|kill"
-            rb"|sh|bash|nc|\.)[ \t]++[-/\"'$~.\\]"
-        ),
-        # others: PHP, Perl and PowerShell, Lua, batch
-        rb"<\?(?:php\b|=)|^[ \t]*+(?:my\s++)?+[$@]\w++\s*+=|^[ \t]*+local\s++\w++\s*+=",
-        rb"^[ \t]*+(?:local\s++)?+function\s++[\w.:]++\s*+\(|(?i:^[ \t]*+@echo\s++off\b)",
-    )
 )
