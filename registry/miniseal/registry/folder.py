@@ -18,7 +18,7 @@ from miniseal.registry.index import LayoutIndex
 from miniseal.registry.lock import LOCK
 from miniseal.registry.store import CONTENT_MISSING
 
-__all__ = ["LayoutFolder", "create", "prepare"]
+__all__ = ["LayoutFolder", "create", "is_missing", "prepare"]
 
 _VERSION = "1.0.0"
 _MARK = "oci-layout"
@@ -217,6 +217,11 @@ def create(path: str) -> None:
         with root.child("blobs", create=True) as blobs, blobs.child("sha256", create=True):
             root.write(_INDEX, LayoutIndex.empty().to_bytes())
             root.write(_MARK, canonical({"imageLayoutVersion": _VERSION}))
+
+
+def is_missing(error: MinisealError) -> bool:
+    """Whether `error` says that content, or the layout itself, is not there."""
+    return error.code == CONTENT_MISSING.name
 
 
 def _name(digest: str) -> str:

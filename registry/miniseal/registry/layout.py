@@ -8,30 +8,16 @@ read the layout meanwhile; those that write (oras, regctl, skopeo) take no lock,
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import replace
+from pathlib import Path
 
 from miniseal.formats.digest import check_digest
-from miniseal.formats.errors import (
-    EnvironmentalError,
-    FormatError,
-    MinisealError,
-    VerificationError,
-)
-from miniseal.formats.members import Members
-from miniseal.formats.oci import (
-    INDEX_TYPE,
-    MANIFEST_LIMIT,
-    MANIFEST_TYPE,
-    OCI_MALFORMED,
-    Descriptor,
-    Index,
-    Manifest,
-)
-from miniseal.formats.strictjson import loads
-from miniseal.registry import referrers
-from miniseal.registry.folder import LayoutFolder, create, prepare
+from miniseal.formats.errors import EnvironmentalError
+from miniseal.formats.oci import INDEX_TYPE, MANIFEST_LIMIT, MANIFEST_TYPE, Descriptor
+from miniseal.registry.folder import LayoutFolder, create, is_missing, prepare
 from miniseal.registry.index import LayoutIndex
-from miniseal.registry.lock import LAYOUT_LOCKED, locked
+from miniseal.registry.listing import list_referrers, refer
+from miniseal.registry.lock import locked
+from miniseal.registry.manifests import describe, find
 from miniseal.registry.store import (
     CONTENT_MISSING,
     TAG_EXISTS,
@@ -43,7 +29,6 @@ from miniseal.registry.store import (
 __all__ = ["LayoutStore"]
 
 _MANIFEST_TYPES = frozenset({MANIFEST_TYPE, INDEX_TYPE})
-_REREADS = 100
 
 
 class LayoutStore:
@@ -56,7 +41,7 @@ class LayoutStore:
 
     def __init__(
         self,
-        path: str,
+        path: str | Path,
         *,
         lock_seconds: float = 60.0,
         clock: Callable[[], float] = time.time,
@@ -68,7 +53,7 @@ class LayoutStore:
             lock_seconds: how long a write waits for another process.
             clock: seconds since 1970; tells which temporary files are stray.
         """
-        self._path = path
+        self._path = str(Path(path).absolute())
         self._lock_seconds = lock_seconds
         self._clock = clock
         self._swept = False
@@ -86,7 +71,7 @@ class LayoutStore:
         with LayoutFolder.open(self._path) as folder:
             index = folder.index()
             if ":" in name:
-                found = index.by_digest(check_digest(name)) or _manifest(folder, name)
+                found = index.by_digest(check_digest(name)) or find(folder, name)
             else:
                 found = index.find(name) if is_content_tag(name) else None
         if found is None:
@@ -110,7 +95,8 @@ class LayoutStore:
             with LayoutFolder.open(self._path) as folder:
                 return folder.size(descriptor.digest) == descriptor.size
         except EnvironmentalError as error:
-            _unless_missing(error)
+            if not is_missing(error):
+                raise
             return False
 
     def put(self, data: bytes, media_type: str) -> Descriptor:
@@ -126,14 +112,14 @@ class LayoutStore:
             FormatError: `oci-malformed`, `json-malformed`, `digest-malformed`, `too-large`.
             EnvironmentalError: `referrers-limit`.
         """
-        descriptor, subject = _describe(data, media_type)
+        descriptor, subject = describe(data, media_type)
         self._store(descriptor, data)
         with self._locked() as folder:
             index = folder.index()
             if subject is None:
                 _write(folder, index, index.with_manifest(descriptor))
             else:
-                _refer(folder, index, subject, descriptor)
+                refer(folder, index, subject, descriptor)
         return descriptor
 
     def referrers(self, subject: Descriptor) -> tuple[Descriptor, ...]:
@@ -147,20 +133,7 @@ class LayoutStore:
             EnvironmentalError: `referrers-limit`; `content-missing`, also where there is no layout.
         """
         with LayoutFolder.open(self._path) as folder:
-            index, lists = _lists(folder, subject.digest)
-            listed = {d.digest: d for data in lists for d in referrers.candidates(data)}
-            # oras lists referrers in index.json itself, as it lists every other manifest
-            others = {
-                e.descriptor.digest: e.descriptor
-                for e in index.entries
-                if e.descriptor.media_type == MANIFEST_TYPE
-            }
-            all_of_them = {**others, **listed}
-            referrers.check_bounds(len(listed), sum(d.size for d in all_of_them.values()))
-            found = [_referrer(folder, d, subject.digest) for d in all_of_them.values()]
-        result = sorted((d for d in found if d), key=lambda d: d.digest)
-        referrers.check_bounds(len(result), 0)
-        return tuple(result)
+            return list_referrers(folder, subject.digest)
 
     def tag(self, name: str, descriptor: Descriptor, *, force: bool = False) -> None:
         """Let a tag name a manifest that is in the layout, whole.
@@ -175,7 +148,7 @@ class LayoutStore:
             raise TAG_REFUSED("only manifests can be tagged", found=descriptor.media_type[:100])
         with self._locked() as folder:
             data = folder.read(descriptor, limit=MANIFEST_LIMIT)
-            described, _ = _describe(data, descriptor.media_type)
+            described, _ = describe(data, descriptor.media_type)
             index = folder.index()
             before = index.find(name)
             if before and before.digest != descriptor.digest and not force:
@@ -200,7 +173,8 @@ class LayoutStore:
             with LayoutFolder.open(self._path) as folder:
                 folder.write(descriptor, data)
         except EnvironmentalError as error:
-            _unless_missing(error)
+            if not is_missing(error):
+                raise
             prepare(self._path)
             with locked(self._path, seconds=self._lock_seconds):
                 create(self._path)
@@ -219,93 +193,6 @@ class LayoutStore:
             yield folder
 
 
-def _describe(data: bytes, media_type: str) -> tuple[Descriptor, Descriptor | None]:
-    """How a manifest is listed, and its subject."""
-    if media_type == MANIFEST_TYPE:
-        manifest = Manifest.from_bytes(data)
-        if manifest.subject:
-            return referrers.describe(data, manifest), manifest.subject
-        plain = Descriptor.of(data, media_type)
-        return replace(plain, artifact_type=manifest.artifact_type), None
-    if media_type == INDEX_TYPE:
-        Index.from_bytes(data)
-        return Descriptor.of(data, media_type), None
-    raise OCI_MALFORMED("not a kind of manifest", found=media_type[:100], expected=MANIFEST_TYPE)
-
-
-def _manifest(folder: LayoutFolder, digest: str) -> Descriptor | None:
-    """The manifest among the blobs that has this digest, if there is one."""
-    size = folder.size(digest)
-    if size is None or size > MANIFEST_LIMIT:
-        return None
-    data = folder.read(Descriptor(media_type="", digest=digest, size=size), limit=MANIFEST_LIMIT)
-    try:
-        value = loads(data, limit=MANIFEST_LIMIT, what="manifest", floats=True)
-        media_type = Members(value, "manifest", OCI_MALFORMED).string("mediaType")
-        return _describe(data, media_type)[0]
-    except FormatError:
-        return None
-
-
-def _lists(folder: LayoutFolder, subject: str) -> tuple[LayoutIndex, list[bytes]]:
-    """`index.json`, and the lists of referrers that it names for the digest `subject`."""
-    index = folder.index()
-    for _ in range(_REREADS):
-        names = referrers.fallback_tag(subject)
-        # cosign copy puts the subject itself under this name: not a list, so no referrers in it
-        found = [d for d in index.under(names) if d.media_type == INDEX_TYPE]
-        try:
-            return index, [folder.read(d, limit=MANIFEST_LIMIT) for d in found]
-        except EnvironmentalError as error:
-            _unless_missing(error)
-            # a writer may have replaced the list since index.json was read
-            before, index = index, folder.index()
-            if index == before:
-                raise
-    raise LAYOUT_LOCKED("a list of referrers changes faster than it can be read")
-
-
-def _referrer(folder: LayoutFolder, candidate: Descriptor, subject: str) -> Descriptor | None:
-    """The referrer as its own manifest describes it, or None if it is not one of `subject`."""
-    try:
-        data = folder.read(candidate, limit=MANIFEST_LIMIT)
-        # cheaper than parsing every manifest of a large layout
-        manifest = Manifest.from_bytes(data) if subject.encode() in data else None
-    except (FormatError, VerificationError):
-        return None
-    except EnvironmentalError as error:
-        _unless_missing(error)
-        return None
-    if manifest is None or manifest.subject is None or manifest.subject.digest != subject:
-        return None
-    return referrers.describe(data, manifest)
-
-
-def _refer(
-    folder: LayoutFolder, index: LayoutIndex, subject: Descriptor, referrer: Descriptor
-) -> None:
-    """List a referrer under its subject; the lock is held."""
-    name = referrers.fallback_tag(subject.digest)
-    old = [d for d in index.under(name) if d.media_type == INDEX_TYPE]
-    changed = referrers.add([folder.read(d, limit=MANIFEST_LIMIT) for d in old], referrer)
-    if changed is None:
-        return
-    new = Descriptor.of(changed, INDEX_TYPE)
-    folder.write(new, changed)
-    after = index.with_name(name, new, drop=[d.digest for d in old])
-    _write(folder, index, after)
-    for descriptor in old:
-        # superseded lists would soon outweigh the content
-        if not after.by_digest(descriptor.digest):
-            folder.remove(descriptor.digest)
-
-
 def _write(folder: LayoutFolder, before: LayoutIndex, after: LayoutIndex) -> None:
     if after is not before:
         folder.write_index(after)
-
-
-def _unless_missing(error: MinisealError) -> None:
-    """Let every error but `content-missing` go on."""
-    if error.code != CONTENT_MISSING.name:
-        raise error

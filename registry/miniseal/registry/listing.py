@@ -1,0 +1,98 @@
+"""The referrers in a layout: under fallback tags, and in `index.json` as oras lists them."""
+
+from miniseal.formats.errors import EnvironmentalError, FormatError, VerificationError
+from miniseal.formats.oci import INDEX_TYPE, MANIFEST_LIMIT, MANIFEST_TYPE, Descriptor, Manifest
+from miniseal.registry import referrers
+from miniseal.registry.folder import LayoutFolder, is_missing
+from miniseal.registry.index import LayoutIndex
+
+__all__ = ["list_referrers", "refer"]
+
+_REREADS = 100
+
+
+def list_referrers(folder: LayoutFolder, subject: str) -> tuple[Descriptor, ...]:
+    """The image manifests whose subject has the digest `subject`, by digest.
+
+    Raises:
+        FormatError: `layout-malformed`, `oci-malformed`, `json-malformed`: a list is damaged.
+        VerificationError: `digest-mismatch`, a list is damaged.
+        EnvironmentalError: `referrers-limit`; `content-missing`, a list is gone; `storage-failed`.
+    """
+    index, lists = _lists(folder, subject)
+    # by size too: an entry with a wrong one hides no other
+    candidates = {(d.digest, d.size): d for data in lists for d in referrers.candidates(data)}
+    # oras lists referrers in index.json itself, as it lists every other manifest
+    others = (entry.descriptor for entry in index.entries)
+    candidates |= {(d.digest, d.size): d for d in others if d.media_type == MANIFEST_TYPE}
+    found: dict[str, Descriptor] = {}
+    size = 0
+    for candidate in candidates.values():
+        data = _content(folder, candidate)
+        # what was read counts, not what a list claims; what lacks the digest is not parsed
+        size += len(data)
+        if subject.encode() in data and (referrer := _referrer(data, subject)):
+            found[referrer.digest] = referrer
+        referrers.check_bounds(len(found), size)
+    return tuple(found[digest] for digest in sorted(found))
+
+
+def refer(
+    folder: LayoutFolder, index: LayoutIndex, subject: Descriptor, referrer: Descriptor
+) -> None:
+    """List a referrer under its subject; the lock is held.
+
+    Raises:
+        FormatError, VerificationError, EnvironmentalError: as `list_referrers`, for the list.
+    """
+    name = referrers.fallback_tag(subject.digest)
+    old = [d for d in index.under(name) if d.media_type == INDEX_TYPE]
+    changed = referrers.add([folder.read(d, limit=MANIFEST_LIMIT) for d in old], referrer)
+    if changed is None:
+        return
+    new = Descriptor.of(changed, INDEX_TYPE)
+    folder.write(new, changed)
+    after = index.with_name(name, new, drop=[d.digest for d in old])
+    folder.write_index(after)
+    for descriptor in old:
+        # superseded lists would soon outweigh the content
+        if not after.by_digest(descriptor.digest):
+            folder.remove(descriptor.digest)
+
+
+def _lists(
+    folder: LayoutFolder, subject: str, rereads: int = _REREADS
+) -> tuple[LayoutIndex, list[bytes]]:
+    """`index.json`, and the lists of referrers that it names for the digest `subject`."""
+    index = folder.index()
+    # cosign copy puts the subject itself under this name: not a list, so no referrers in it
+    found = [d for d in index.under(referrers.fallback_tag(subject)) if d.media_type == INDEX_TYPE]
+    try:
+        return index, [folder.read(d, limit=MANIFEST_LIMIT) for d in found]
+    except EnvironmentalError as error:
+        # a writer may have replaced the list since index.json was read
+        if not is_missing(error) or not rereads or folder.index() == index:
+            raise
+    return _lists(folder, subject, rereads - 1)
+
+
+def _content(folder: LayoutFolder, candidate: Descriptor) -> bytes:
+    """A manifest's bytes, or none if it is not there or not what it is called."""
+    try:
+        return folder.read(candidate, limit=MANIFEST_LIMIT)
+    except (FormatError, VerificationError):
+        return b""
+    except EnvironmentalError as error:
+        if not is_missing(error):
+            raise
+        return b""
+
+
+def _referrer(data: bytes, subject: str) -> Descriptor | None:
+    try:
+        manifest = Manifest.from_bytes(data)
+    except FormatError:
+        return None
+    if manifest.subject is None or manifest.subject.digest != subject:
+        return None
+    return referrers.describe(data, manifest)

@@ -1,0 +1,58 @@
+"""Manifests of a layout: how `index.json` and lists of referrers describe them."""
+
+from dataclasses import replace
+
+from miniseal.formats.errors import FormatError
+from miniseal.formats.members import Members
+from miniseal.formats.oci import (
+    INDEX_TYPE,
+    MANIFEST_LIMIT,
+    MANIFEST_TYPE,
+    OCI_MALFORMED,
+    Descriptor,
+    Index,
+    Manifest,
+)
+from miniseal.formats.strictjson import loads
+from miniseal.registry import referrers
+from miniseal.registry.folder import LayoutFolder
+
+__all__ = ["describe", "find"]
+
+
+def describe(data: bytes, media_type: str) -> tuple[Descriptor, Descriptor | None]:
+    """How a manifest or an index is listed, and its subject where it is a referrer.
+
+    Raises:
+        FormatError: `oci-malformed`, `json-malformed`, `digest-malformed`, `too-large`.
+    """
+    if media_type == MANIFEST_TYPE:
+        manifest = Manifest.from_bytes(data)
+        if manifest.subject:
+            return referrers.describe(data, manifest), manifest.subject
+        plain = Descriptor.of(data, media_type)
+        return replace(plain, artifact_type=manifest.artifact_type), None
+    if media_type == INDEX_TYPE:
+        Index.from_bytes(data)
+        return Descriptor.of(data, media_type), None
+    raise OCI_MALFORMED("not a kind of manifest", found=media_type[:100], expected=MANIFEST_TYPE)
+
+
+def find(folder: LayoutFolder, digest: str) -> Descriptor | None:
+    """The manifest or index among the blobs that has this digest; None if there is none.
+
+    Raises:
+        FormatError: `digest-malformed`.
+        VerificationError: `digest-mismatch`.
+        EnvironmentalError: `storage-failed`.
+    """
+    size = folder.size(digest)
+    if size is None or size > MANIFEST_LIMIT:
+        return None
+    data = folder.read(Descriptor(media_type="", digest=digest, size=size), limit=MANIFEST_LIMIT)
+    try:
+        value = loads(data, limit=MANIFEST_LIMIT, what="manifest", floats=True)
+        media_type = Members(value, "manifest", OCI_MALFORMED).string("mediaType")
+        return describe(data, media_type)[0]
+    except FormatError:
+        return None

@@ -1,0 +1,119 @@
+"""Writers are killed at random moments, and the layout stays whole."""
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from miniseal.formats.oci import EMPTY_CONFIG, EMPTY_CONFIG_TYPE, Descriptor, Manifest
+from miniseal.registry import LayoutStore
+from miniseal.registry.files import TEMPORARY
+
+KILLS = 40
+SEED = 20261121
+
+# Writes releases without end, and says so when each step is done.
+WRITER = """
+import sys
+from miniseal.formats.oci import EMPTY_CONFIG, EMPTY_CONFIG_TYPE, Descriptor, Manifest
+from miniseal.registry import LayoutStore, attach
+
+path, subject_digest, subject_size, name = sys.argv[1:]
+store = LayoutStore(path)
+subject = store.resolve(subject_digest)
+number = 0
+while True:
+    number += 1
+    wasm = store.put(f"{name} {number} ".encode() * 2000, "application/wasm")
+    config = store.put(EMPTY_CONFIG, EMPTY_CONFIG_TYPE)
+    package = store.put_manifest(Manifest(config=config, layers=(wasm,)).to_bytes())
+    print("manifest", package.digest, flush=True)
+    store.tag(f"{name}-{number}", package)
+    print("tag", f"{name}-{number}", flush=True)
+    bundle = attach(store, subject, f"{name} {number}".encode(), "https://slsa.dev/provenance/v1")
+    print("referrer", bundle.digest, flush=True)
+"""
+
+
+def start(path: Path, subject: Descriptor, name: str, output: Path) -> subprocess.Popen[bytes]:
+    with output.open("wb") as file:
+        return subprocess.Popen(
+            [sys.executable, "-c", WRITER, path, subject.digest, str(subject.size), name],
+            stdout=file,
+        )
+
+
+def acknowledged(outputs: list[Path]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {"manifest": set(), "tag": set(), "referrer": set()}
+    for output in outputs:
+        # a line that was cut off is no acknowledgement
+        for line in output.read_text().split("\n")[:-1]:
+            kind, value = line.split()
+            found[kind].add(value)
+    return found
+
+
+def corrupt(path: Path) -> list[str]:
+    return [
+        file.name
+        for file in (path / "blobs" / "sha256").iterdir()
+        if not file.name.startswith(TEMPORARY)
+        and hashlib.sha256(file.read_bytes()).hexdigest() != file.name
+    ]
+
+
+def test_writers_that_are_killed_lose_nothing_they_acknowledged(tmp_path: Path) -> None:
+    path, chance = tmp_path / "layout", random.Random(SEED)  # noqa: S311 - moments, not secrets
+    store = LayoutStore(path)
+    config = store.put(EMPTY_CONFIG, EMPTY_CONFIG_TYPE)
+    subject = store.put_manifest(Manifest(config=config, layers=()).to_bytes())
+    outputs: list[Path] = []
+    running: list[subprocess.Popen[bytes]] = []
+
+    try:
+        for kill in range(KILLS):
+            while len(running) < 3:
+                outputs.append(tmp_path / f"output-{len(outputs)}")
+                running.append(start(path, subject, f"w{len(outputs)}", outputs[-1]))
+            time.sleep(0.08 + chance.random() * 0.2)
+            json.loads((path / "index.json").read_bytes())
+            running.pop(chance.randrange(len(running)) if kill else 0).send_signal(signal.SIGKILL)
+    finally:
+        for process in running:
+            process.kill()
+
+    done = acknowledged(outputs)
+    tags = store.tags()
+    assert corrupt(path) == []
+    assert done["tag"] <= tags.keys()
+    assert done["referrer"] <= {descriptor.digest for descriptor in store.referrers(subject)}
+    assert all(store.resolve(digest) for digest in done["manifest"])
+    assert all(store.has(descriptor) for descriptor in tags.values())
+    assert len(done["referrer"]) >= KILLS
+
+
+def test_layout_works_on_after_kills_and_strays_are_swept(tmp_path: Path) -> None:
+    path = tmp_path / "layout"
+    store = LayoutStore(path)
+    subject = store.put_manifest(
+        Manifest(config=store.put(EMPTY_CONFIG, EMPTY_CONFIG_TYPE), layers=()).to_bytes()
+    )
+    process = start(path, subject, "w", tmp_path / "output")
+    while "referrer" not in (tmp_path / "output").read_text():
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    stray = path / "blobs" / "sha256" / f"{TEMPORARY}stray"
+    stray.write_bytes(b"half")
+    os.utime(stray, (0, 0))
+
+    fresh = LayoutStore(path, lock_seconds=5)
+    fresh.tag("after", subject)
+
+    assert fresh.resolve("after").digest == subject.digest
+    assert not stray.exists()

@@ -1,0 +1,124 @@
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from miniseal.formats.errors import MinisealError
+from miniseal.formats.oci import INDEX_TYPE, MANIFEST_TYPE, REF_NAME, Descriptor
+from miniseal.registry.index import LayoutIndex
+
+DESCRIPTORS = [Descriptor.of(b"%d" % number, MANIFEST_TYPE) for number in range(4)]
+A, B = DESCRIPTORS[:2]
+NAMES = ["1.0.0", "2.0.0", "latest"]
+
+steps = st.lists(
+    st.tuples(st.sampled_from([None, *NAMES]), st.sampled_from(DESCRIPTORS)), max_size=12
+)
+
+
+def test_empty_index() -> None:
+    assert json.loads(LayoutIndex.empty().to_bytes()) == {
+        "schemaVersion": 2,
+        "mediaType": INDEX_TYPE,
+        "manifests": [],
+    }
+
+
+def test_name_that_names_two_manifests_is_refused() -> None:
+    entries = [d.to_json() | {"annotations": {REF_NAME: "1.0.0"}} for d in (A, B)]
+    index = LayoutIndex.from_bytes(json.dumps({"schemaVersion": 2, "manifests": entries}).encode())
+
+    with pytest.raises(MinisealError) as found:
+        index.find("1.0.0")
+    with pytest.raises(MinisealError) as listed:
+        index.tags()
+
+    assert found.value.code == "layout-malformed"
+    assert listed.value.code == "layout-malformed"
+    assert index.find("2.0.0") is None
+
+
+def test_same_entry_twice_is_one_name() -> None:
+    entry = A.to_json() | {"annotations": {REF_NAME: "1.0.0"}}
+    document = {"schemaVersion": 2, "manifests": [entry, entry]}
+
+    assert LayoutIndex.from_bytes(json.dumps(document).encode()).tags() == {"1.0.0": A}
+
+
+def test_names_that_are_no_tags_are_not_listed() -> None:
+    names = ["docker.io/library/alpine:3", "sha256-" + "0" * 64, "", "1.0.0"]
+    entries = [A.to_json() | {"annotations": {REF_NAME: name}} for name in names]
+    document = {"schemaVersion": 2, "manifests": entries}
+
+    assert LayoutIndex.from_bytes(json.dumps(document).encode()).tags() == {"1.0.0": A}
+
+
+def test_dropped_manifest_is_not_kept() -> None:
+    index = LayoutIndex.empty().with_name("1.0.0", A).with_name("1.0.0", B, drop=[A.digest])
+
+    assert index.by_digest(A.digest) is None
+
+
+def test_other_annotations_of_an_entry_are_kept() -> None:
+    entry = A.to_json() | {"annotations": {"x": "y"}}
+    document = {"schemaVersion": 2, "manifests": [entry]}
+    index = LayoutIndex.from_bytes(json.dumps(document).encode()).with_name("1.0.0", A)
+
+    assert index.entries[0].value["annotations"] == {"x": "y", REF_NAME: "1.0.0"}
+
+
+@given(steps)
+@settings(max_examples=200, deadline=None)
+def test_no_manifest_is_lost_and_every_name_names_the_last(
+    history: list[tuple[str | None, Descriptor]],
+) -> None:
+    index, names = LayoutIndex.empty(), dict[str, Descriptor]()
+    for name, descriptor in history:
+        if name is None:
+            index = index.with_manifest(descriptor)
+        else:
+            index = index.with_name(name, descriptor)
+            names[name] = descriptor
+    again = LayoutIndex.from_bytes(index.to_bytes())
+
+    assert again.tags() == names
+    assert {e.descriptor.digest for e in again.entries} == {d.digest for _, d in history}
+    bare = [e.descriptor.digest for e in again.entries if e.name is None]
+    assert len(bare) == len(set(bare))
+    assert not set(bare) & {d.digest for d in names.values()}
+    assert again.to_bytes() == index.to_bytes()
+
+
+@given(st.binary(max_size=200))
+@settings(max_examples=200, deadline=None)
+def test_any_bytes_are_an_index_or_malformed(data: bytes) -> None:
+    with pytest.raises(MinisealError) as error:
+        LayoutIndex.from_bytes(data)
+
+    assert error.value.code == "layout-malformed"
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers(-3, 3) | st.sampled_from([A.digest, MANIFEST_TYPE, "x"]),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["manifests", "schemaVersion", "digest", "mediaType", "size"]),
+                inner,
+                max_size=5,
+            )
+        ),
+        max_leaves=20,
+    )
+)
+@settings(max_examples=200, deadline=None)
+def test_any_json_is_an_index_or_malformed(value: object) -> None:
+    data = json.dumps(value).encode()
+    try:
+        index = LayoutIndex.from_bytes(data)
+    except MinisealError as error:
+        assert error.code == "layout-malformed"  # noqa: PT017 - either way is right
+    else:
+        assert json.loads(index.to_bytes()).keys() == json.loads(data).keys()
