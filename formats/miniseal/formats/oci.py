@@ -128,7 +128,7 @@ class Manifest:
         Raises:
             FormatError: `oci-malformed`, `json-malformed`, `too-large`, `digest-malformed`.
         """
-        members = _document(data, MANIFEST_TYPE, "manifest")
+        members = _document(data, MANIFEST_TYPE, "manifest", foreign=("manifests",))
         return cls(
             config=Descriptor.from_members(members.child("config")),
             layers=tuple(map(Descriptor.from_members, members.children("layers"))),
@@ -170,7 +170,7 @@ class Index:
         Raises:
             FormatError: `oci-malformed`, `json-malformed`, `too-large`, `digest-malformed`.
         """
-        members = _document(data, INDEX_TYPE, "index")
+        members = _document(data, INDEX_TYPE, "index", foreign=("config", "layers"))
         return cls(
             manifests=tuple(map(Descriptor.from_members, members.children("manifests"))),
             annotations=members.string_map("annotations"),
@@ -188,7 +188,7 @@ class Index:
         return canonical(value)
 
 
-def _document(data: bytes, media_type: str, what: str) -> Members:
+def _document(data: bytes, media_type: str, what: str, *, foreign: tuple[str, ...]) -> Members:
     value = loads(data, limit=MANIFEST_LIMIT, what=what, floats=True)
     members = Members(value, what, OCI_MALFORMED)
     members.integer("schemaVersion", least=2, most=2)
@@ -196,9 +196,14 @@ def _document(data: bytes, media_type: str, what: str) -> Members:
     found = members.optional_string("mediaType")
     if found not in (None, media_type):
         raise OCI_MALFORMED(f"document is not an OCI {what}", found=found, expected=media_type)
+    # One document that is a manifest to some clients and an index to others: GHSA-mc8v-mgrf-8f4v.
+    for name in foreign:
+        if name in members.values:
+            raise OCI_MALFORMED(f"{what} has a member of another kind of document", found=name)
     return members
 
 
 def _artifact_type(members: Members) -> str | None:
     # Some registries write an empty string for "none".
-    return members.optional_string("artifactType") if members.values.get("artifactType") else None
+    empty = members.values.get("artifactType") == ""
+    return None if empty else members.optional_string("artifactType")

@@ -52,7 +52,7 @@ def loads(data: bytes, *, limit: int, what: str, floats: bool = False) -> object
             text,
             object_pairs_hook=_unique,
             parse_int=_integer,
-            parse_float=float if floats else _no_float,
+            parse_float=_float if floats else _no_float,
             parse_constant=_no_constant,
         )
         _check_depth(value)
@@ -72,7 +72,7 @@ def canonical(value: object) -> bytes:
 
     try:
         return rfc8785.dumps(value)  # type: ignore[arg-type]  # checked at run time, refused below
-    except (rfc8785.CanonicalizationError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # its own errors, and what str.encode raises
         raise JSON_MALFORMED(f"value has no canonical JSON form: {error}") from error
 
 
@@ -87,6 +87,13 @@ def _integer(text: str) -> int:
     # 16 digits and a sign hold every integer that doubles hold exactly.
     if len(text) > 17 or abs(value := int(text)) > MAX_INTEGER:
         raise ValueError("integer beyond 2**53 - 1")
+    return value
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if abs(value) == float("inf"):
+        raise ValueError(f"number {text[:20]} is too large")
     return value
 
 
