@@ -32,7 +32,10 @@ def mutated(draw: st.DrawFn, document: dict[str, Any]) -> bytes:
 
 
 def _places(node: Any) -> list[tuple[Any, Any]]:
-    if not isinstance(node, dict | list):
-        return []
-    keys: list[Any] = list(node) if isinstance(node, dict) else list(range(len(node)))
+    """Every (object or list, key or index) at and below `node`."""
+    keys: list[Any] = []
+    if isinstance(node, dict):
+        keys = [*node]
+    elif isinstance(node, list):
+        keys = [*range(len(node))]
     return [(node, key) for key in keys] + [place for key in keys for place in _places(node[key])]

@@ -138,6 +138,16 @@ def test_a_key_of_another_kind_is_refused(tmp_path: Path, key: PrivateKeyTypes, 
     assert error.value.expected == "P-256 or Ed25519"
 
 
+def test_a_key_of_an_unknown_algorithm_is_refused(tmp_path: Path) -> None:
+    der = bytes.fromhex("300c 020100 3005 06032a0304 0400")  # PKCS #8 around the OID 1.2.3.4
+    pem = b"-----BEGIN PRIVATE KEY-----\n%s-----END PRIVATE KEY-----\n" % base64.encodebytes(der)
+
+    with pytest.raises(UsageError, match="unknown kind") as error:
+        FileSigner.load(write(tmp_path / "key", pem))
+
+    assert error.value.code == "key-unsupported"
+
+
 def test_an_encrypted_key_is_refused(tmp_path: Path, p256: ec.EllipticCurvePrivateKey) -> None:
     pem = private_pem(p256, password=b"a password")
 
