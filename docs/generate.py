@@ -1,6 +1,6 @@
 """Writes docs/reference from the code; `--check` fails where what is written differs.
 
-    python docs/generate.py [--check]
+python docs/generate.py [--check]
 """
 
 import importlib
@@ -100,7 +100,9 @@ def main() -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
     for name in stale:
-        print(f"docs/reference/{name} {'is stale: make docs' if '--check' in sys.argv else 'written'}")  # noqa: T201
+        print(
+            f"docs/reference/{name} {'is stale: make docs' if '--check' in sys.argv else 'written'}"
+        )
     return 1 if stale and "--check" in sys.argv else 0
 
 

@@ -21,15 +21,8 @@ from miniseal.cli import commands
 from miniseal.cli.outcome import show_error
 from miniseal.formats.errors import Code, EnvironmentalError, UsageError
 
-__all__ = ["EXTRA_MISSING", "UNEXPECTED", "USAGE", "cli", "main"]
+__all__ = ["UNEXPECTED", "USAGE", "cli", "main", "run"]
 
-EXTRA_MISSING = Code(
-    "extra-missing",
-    EnvironmentalError,
-    meaning="the command needs Python packages that are not installed",
-    cause="miniseal was installed without the extra that the command belongs to",
-    remedy="install miniseal[all]",
-)
 UNEXPECTED = Code(
     "unexpected",
     EnvironmentalError,
@@ -80,18 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         show_error(USAGE(error.format_message().rstrip(".")), schema)
     except (click.Abort, KeyboardInterrupt):
         return _INTERRUPTED
-    except ModuleNotFoundError as error:
-        _traceback_wanted()
-        show_error(EXTRA_MISSING(f"no module {error.name}"), schema)
-    except Exception as error:  # noqa: BLE001 - the one place where anything may end
-        _traceback_wanted()
+    except Exception as error:
+        if os.environ.get("MINISEAL_TRACEBACK"):
+            raise
         show_error(UNEXPECTED(f"unexpected {type(error).__name__}: {error}"), schema)
     return 2
-
-
-def _traceback_wanted() -> None:
-    if os.environ.get("MINISEAL_TRACEBACK"):
-        raise  # noqa: PLE0704 - called from the handlers above
 
 
 def run() -> None:

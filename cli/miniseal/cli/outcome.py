@@ -6,14 +6,22 @@ the error family's (docs/reference/exit-codes).
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
-from miniseal.formats.errors import MinisealError, UsageError
+from miniseal.formats.errors import Code, EnvironmentalError, MinisealError, UsageError
 
-__all__ = ["Outcome", "Verb", "show_error"]
+__all__ = ["EXTRA_MISSING", "Outcome", "Verb", "show_error"]
+
+EXTRA_MISSING = Code(
+    "extra-missing",
+    EnvironmentalError,
+    meaning="the command needs Python packages that are not installed",
+    cause="miniseal was installed without the extra that the command belongs to",
+    remedy="install miniseal[all]",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,18 +31,30 @@ class Outcome:
     Attributes:
         result: the `result` member of `--json`.
         lines: the same for people, printed on stdout.
+        exit_code: 1 where the command's answer is no.
     """
 
     result: Mapping[str, object]
-    lines: tuple[str, ...] = field(default=())
+    lines: tuple[str, ...] = ()
+    exit_code: int = 0
 
 
 class Verb(click.Command):
-    """A command whose callback returns an `Outcome`; adds `--json`."""
+    """A command whose callback returns an `Outcome`; adds `--json`.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - click's own signature
+    Attributes:
+        extra: of the distribution that the command needs beside `cli`, or None.
+    """
+
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 - click's own signature
+        extra: str | None = None,
+        **kwargs: Any,  # noqa: ANN401 - as above
+    ) -> None:
         """Make the command as click does, with one option more."""
         super().__init__(*args, **kwargs)
+        self.extra = extra
         self.params.append(
             click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON object.")
         )
@@ -44,17 +64,31 @@ class Verb(click.Command):
         as_json = bool(ctx.params.pop("as_json"))
         schema = f"miniseal/{'-'.join(ctx.command_path.split()[1:])}/v1"
         try:
-            outcome: Outcome = super().invoke(ctx)
+            outcome = self._outcome(ctx)
         except MinisealError as error:
             show_error(error, schema if as_json else None)
             return error.exit_code
         if as_json:
-            document = {"schema": schema, "ok": True, "result": outcome.result, "error": None}
+            ok = outcome.exit_code == 0
+            document = {"schema": schema, "ok": ok, "result": outcome.result, "error": None}
             click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         else:
             for line in outcome.lines:
                 click.echo(line)
-        return 0
+        return outcome.exit_code
+
+    def _outcome(self, ctx: click.Context) -> Outcome:
+        try:
+            outcome: Outcome = super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            if self.extra is None or (error.name or "").startswith("miniseal"):
+                raise
+            raise EXTRA_MISSING(
+                f"this command needs the extra `{self.extra}`",
+                found=f"no module {error.name}",
+                hint=f"install miniseal[{self.extra}]",
+            ) from error
+        return outcome
 
 
 def show_error(error: MinisealError, schema: str | None) -> None:

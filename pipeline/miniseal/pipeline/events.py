@@ -1,7 +1,7 @@
 """What a release tells while it works: one event a line, the same for people and for machines.
 
-Every view (plain lines, `--progress json`, later ones) is drawn from these events. Nothing here prints;
-a sink does.
+Every view (plain lines, `--progress json`, later ones) is drawn from these events. Nothing here
+prints; a sink does.
 """
 
 import json

@@ -1,0 +1,41 @@
+"""`miniseal build`: from source to a package in a store, unsigned."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+import click
+
+from miniseal.cli import progress as shown
+from miniseal.cli.outcome import Outcome, Verb
+
+__all__ = ["command"]
+
+
+@click.command("build", cls=Verb, extra="pipeline")
+@click.argument("project", default=".", type=click.Path(path_type=Path))
+@click.option("-o", "--output", "reference", required=True, help="Where the package goes: oci:DIR.")
+@shown.option
+def command(project: Path, reference: str, progress: str) -> Outcome:
+    """Build PROJECT and write its package, wasm artifact and image to a store, without a tag."""
+    from miniseal.cli import workshop  # noqa: PLC0415 - needs the extra `pipeline`
+    from miniseal.pipeline.release import make  # noqa: PLC0415
+    from miniseal.pipeline.steps import publish  # noqa: PLC0415
+    from miniseal.registry import open_store  # noqa: PLC0415
+
+    store = open_store(reference)
+    with workshop.engine() as engine, tempfile.TemporaryDirectory() as work:
+        made = asyncio.run(
+            make(
+                project,
+                engine=engine,
+                tools=workshop.tool_cache(),
+                events=shown.events(progress),
+                work=Path(work),
+            )
+        )
+    publish.push(store, made.packed)
+    return Outcome(
+        result={**workshop.packed_result(made.packed), "reference": reference},
+        lines=workshop.packed_lines(made.packed),
+    )

@@ -1,0 +1,83 @@
+"""`miniseal doctor`: is everything here that a release needs, and what to do where it is not."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from miniseal.cli.outcome import Outcome, Verb
+from miniseal.formats.errors import MinisealError
+
+__all__ = ["command"]
+
+
+@click.command("doctor", cls=Verb, extra="pipeline")
+@click.option("--trivy", type=click.Path(path_type=Path), help="The scanner; from PATH by default.")
+@click.option(
+    "--vulnerability-db",
+    "database",
+    envvar="MINISEAL_VULNERABILITY_DB",
+    type=click.Path(path_type=Path),
+    help="Folder with trivy.db and metadata.json; trivy's own by default.",
+)
+def command(trivy: Path | None, database: Path | None) -> Outcome:
+    """Look for what `miniseal release` needs: isolation, the scanner, its database, a cache."""
+    checks: dict[str, Callable[[], str]] = {
+        "isolation": _isolation,
+        "scanner": lambda: _scanner(trivy),
+        "database": lambda: _database(database),
+        "tool cache": _cache,
+    }
+    rows = [_row(name, check) for name, check in checks.items()]
+    return Outcome(
+        result={"checks": rows},
+        lines=tuple(
+            f"{'ok' if row['ok'] else 'MISSING':<8} {row['name']:<11} {row['found']}"
+            + (f"\n{'':<20} {row['hint']}" if row["hint"] else "")
+            for row in rows
+        ),
+        exit_code=0 if all(row["ok"] for row in rows) else 1,
+    )
+
+
+def _row(name: str, check: Callable[[], str]) -> dict[str, object]:
+    try:
+        return {"name": name, "ok": True, "found": check(), "hint": None}
+    except MinisealError as error:
+        return {"name": name, "ok": False, "found": str(error), "hint": error.hint}
+
+
+def _isolation() -> str:
+    from miniseal.pipeline.engines.local import ISOLATION_MISSING, detect  # noqa: PLC0415
+
+    found = detect()
+    if found is None:
+        raise ISOLATION_MISSING("no isolation works here")
+    return found
+
+
+def _scanner(named: Path | None) -> str:
+    from miniseal.pipeline.trivy.run import locate  # noqa: PLC0415
+
+    scanner = locate(named, os.environ.get("PATH", ""))
+    return f"trivy at {scanner.path}, {scanner.digest}"
+
+
+def _database(named: Path | None) -> str:
+    from miniseal.cli.workshop import trivy_database  # noqa: PLC0415
+    from miniseal.pipeline.trivy.database import Database  # noqa: PLC0415
+
+    database = Database.open(named or trivy_database())
+    days = (time.time() - database.updated) / 86400
+    return f"{database.folder}, {days:.1f} days old"
+
+
+def _cache() -> str:
+    from miniseal.cli.files import write_file  # noqa: PLC0415
+    from miniseal.cli.workshop import tool_cache  # noqa: PLC0415
+
+    folder = tool_cache().folder
+    write_file(folder / ".doctor", b"")
+    return str(folder)

@@ -1,0 +1,72 @@
+"""`miniseal policy`: is a policy file sound, and what does its JSON look like to an editor."""
+
+import time
+from pathlib import Path
+
+import click
+
+from miniseal.cli.files import FILE_UNUSABLE, read_file, write_file
+from miniseal.cli.outcome import Outcome, Verb
+from miniseal.formats import times
+from miniseal.verifier import Policy
+
+__all__ = ["command"]
+
+
+@click.group("policy")
+def command() -> None:
+    """A platform's policy."""
+
+
+@command.command("check", cls=Verb)
+@click.argument("path", type=click.Path(path_type=Path))
+def check(path: Path) -> Outcome:
+    """Read the policy at PATH and every file it names, as a host would."""
+    policy = Policy.load(path)
+    expired = policy.expires <= times.to_text(int(time.time()))
+    result = {
+        "serial": policy.serial,
+        "digest": policy.digest,
+        "expires": policy.expires,
+        "expired": expired,
+        "signers": sorted(policy.signers),
+        "namespaces": sorted(namespace.apps for namespace in policy.namespaces),
+    }
+    lines = (
+        f"policy   {path}, serial {policy.serial}, {policy.digest}",
+        f"expires  {policy.expires}{' (it has)' if expired else ''}",
+        f"signers  {', '.join(sorted(policy.signers))}",
+        *(f"apps     {namespace.apps}" for namespace in policy.namespaces),
+    )
+    return Outcome(result=result, lines=lines)
+
+
+@command.command("init", cls=Verb, extra="pipeline")
+@click.argument("project", default=".", type=click.Path(path_type=Path))
+@click.option("--key", required=True, type=click.Path(path_type=Path), help="The publisher's .pub")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path))
+@click.option("--days", default=90, show_default=True, help="Until the policy expires.")
+def init(project: Path, key: Path, output: Path, days: int) -> Outcome:
+    """Start a policy that admits PROJECT when KEY signed it; the key is copied beside it."""
+    from miniseal.packager import Project  # noqa: PLC0415 - needs the extra `pipeline`
+    from miniseal.pipeline.selfpolicy import policy_text  # noqa: PLC0415
+
+    if output.exists():
+        raise FILE_UNUSABLE(f"{output} exists already")
+    expires = times.to_text(int(time.time()) + days * 86400)
+    text = policy_text(Project.load(project), key="publisher.pub", expires=expires)
+    write_file(output.parent / "publisher.pub", read_file(key))
+    write_file(output, text.encode("utf-8"))
+    return Outcome(
+        result={"policy": str(output), "expires": expires},
+        lines=(f"wrote {output}: read it, and demand what your platform needs",),
+    )
+
+
+@command.command("schema", cls=Verb)
+def schema() -> Outcome:
+    """Print the JSON Schema of policy.toml."""
+    import json  # noqa: PLC0415 - only this command
+
+    document = Policy.json_schema()
+    return Outcome(result=document, lines=(json.dumps(document, indent=2),))

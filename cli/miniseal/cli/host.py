@@ -1,0 +1,75 @@
+"""What the host-side commands share: the options they all take, and how a verdict reads."""
+
+from pathlib import Path
+
+import click
+
+from miniseal.formats.errors import Code, UsageError
+from miniseal.formats.reference import Reference
+from miniseal.registry import Store, open_store
+from miniseal.verifier import Admission, Verdict
+
+__all__ = [
+    "REFERENCE_INCOMPLETE",
+    "admission_lines",
+    "open_source",
+    "policy_option",
+    "state_option",
+    "verdict_lines",
+]
+
+REFERENCE_INCOMPLETE = Code(
+    "reference-incomplete",
+    UsageError,
+    meaning="a reference names a repository, but nothing in it",
+    cause="the tag or the digest was left out",
+    remedy="add :TAG or @sha256:..",
+)
+
+policy_option = click.option(
+    "--policy",
+    envvar="MINISEAL_POLICY",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The platform's policy.toml [env: MINISEAL_POLICY].",
+)
+state_option = click.option(
+    "--state",
+    envvar="MINISEAL_STATE",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The host's state folder [env: MINISEAL_STATE].",
+)
+
+
+def open_source(text: str) -> tuple[Store, str]:
+    """The store of a reference, and the tag or digest in it.
+
+    Raises:
+        UsageError: `reference-malformed`, `reference-incomplete`.
+    """
+    reference = Reference.parse(text)
+    name = reference.digest or reference.tag
+    if name is None:
+        raise REFERENCE_INCOMPLETE("reference has no tag and no digest", found=text)
+    return open_store(reference), name
+
+
+def verdict_lines(verdict: Verdict) -> tuple[str, ...]:
+    """A verdict for people: the package, then the evidence that carried it."""
+    manifest = verdict.config.manifest
+    return (
+        f"{manifest.app_id} {manifest.version_name} (code {manifest.version_code}): verified",
+        f"  package   {verdict.package.digest}",
+        f"  namespace {verdict.namespace}, good until {verdict.expires}",
+        *(f"  evidence  {item.predicate_type}  by {item.signer}" for item in verdict.evidence),
+    )
+
+
+def admission_lines(admission: Admission) -> tuple[str, ...]:
+    """An admission for people."""
+    return (
+        f"{admission.app_id} {admission.version_name} (code {admission.version_code}): admitted",
+        f"  package   {admission.package}",
+        f"  until     {admission.expires}, generation {admission.generation}",
+    )

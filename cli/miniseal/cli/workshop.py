@@ -1,0 +1,65 @@
+"""What the building commands share: an engine, the tool cache, and how a package reads."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from miniseal.packager import Packed
+from miniseal.pipeline.engines.local import LocalEngine, detect
+from miniseal.pipeline.steps.fetch import ToolCache
+
+__all__ = ["engine", "packed_lines", "packed_result", "tool_cache"]
+
+
+@contextmanager
+def engine(*, isolate: bool = True) -> Iterator[LocalEngine]:
+    """The local engine with the best isolation that works here."""
+    with LocalEngine(detect() if isolate else None) as local:
+        yield local
+
+
+def tool_cache() -> ToolCache:
+    """The cache of fetched tools: `MINISEAL_CACHE`, else the user's cache folder."""
+    from platformdirs import user_cache_path  # noqa: PLC0415 - slow, and not always needed
+
+    named = os.environ.get("MINISEAL_CACHE")
+    folder = Path(named) if named else user_cache_path("miniseal")
+    return ToolCache(folder=folder / "tools", environ=dict(os.environ))
+
+
+def packed_result(packed: Packed) -> dict[str, object]:
+    """What was packed, for `--json`."""
+    manifest = packed.config.manifest
+    return {
+        "app_id": manifest.app_id,
+        "version": {"code": manifest.version_code, "name": manifest.version_name},
+        "package": packed.package.descriptor.digest,
+        "wasm_artifact": packed.wasm.descriptor.digest,
+        "image": packed.image.descriptor.digest,
+        "warnings": list(packed.warnings),
+    }
+
+
+def packed_lines(packed: Packed) -> tuple[str, ...]:
+    """What was packed, for people."""
+    manifest = packed.config.manifest
+    return (
+        f"{manifest.app_id} {manifest.version_name} (code {manifest.version_code})",
+        *(
+            f"  {what:<8} {built.descriptor.digest}  {built.tag}"
+            for what, built in (
+                ("package", packed.package),
+                ("wasm", packed.wasm),
+                ("image", packed.image),
+            )
+        ),
+    )
+
+
+def trivy_database() -> Path:
+    """Where trivy keeps its own vulnerability database."""
+    from platformdirs import user_cache_path  # noqa: PLC0415 - as above
+
+    named = os.environ.get("TRIVY_CACHE_DIR")
+    return (Path(named) if named else user_cache_path("trivy")) / "db"

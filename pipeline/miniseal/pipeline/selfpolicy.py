@@ -1,0 +1,165 @@
+"""The policy that a release is verified by where no platform's policy is given.
+
+It demands of the release what every release has, signed by the key that signed it. That shows that
+what the store serves is whole and readable by a host; it does not show that any host would accept
+it, which only the platform's own policy can. `policy_text` also starts a platform's policy.
+"""
+
+from collections.abc import Iterable
+from string import Template
+
+from miniseal.attestations import Signer
+from miniseal.formats.errors import Code, UsageError
+from miniseal.packager import ALWAYS, Project
+from miniseal.pipeline.steps.attest import BUILDER_ISOLATED, BUILDER_UNSAFE
+from miniseal.verifier import Policy
+
+__all__ = ["KEY_FILE_UNKNOWN", "policy_of", "policy_text"]
+
+KEY_FILE_UNKNOWN = Code(
+    "key-file-unknown",
+    UsageError,
+    meaning="a policy made in memory asked for a file that it does not have",
+    cause="a defect in miniseal",
+    remedy="report it",
+)
+_KEY = "signer.pub"
+_NEVER = "9999-12-31T00:00:00Z"
+
+_POLICY = Template("""\
+version = 1
+serial = 1                      # raise it with every change: a host never goes back
+expires = $expires
+max_admission_age = "30d"       # after that a program is checked again
+
+[signer.publisher]
+keys = [{file = $key}]
+$builders
+[[namespace]]
+apps = $app
+publishers = ["publisher"]
+permissions = $permissions
+network_hosts = $hosts
+limits = {memory_mib = $memory_mib, fuel = $fuel, wall_ms = $wall_ms}
+executable_assets = $executable
+min_version_code = 1
+[namespace.require.provenance]
+signers = ["publisher"]
+min_level = $level
+[namespace.require.sbom]
+signers = ["publisher"]
+[namespace.require.vulnerabilities]
+signers = ["publisher"]
+max_age = "14d"
+fail_on = $fail_on
+[namespace.require.checks]
+signers = ["publisher"]
+passed = $checks
+[namespace.require.capabilities]
+signers = ["publisher"]
+$grants
+[host]
+platform_version = $platform
+always = $always
+interfaces = {$interfaces}
+""")
+_BUILDER = Template("""
+[[builder]]
+id = $id
+signers = ["publisher"]
+level = $level
+""")
+_GRANT = Template("""
+[permission.$name]
+interfaces = $interfaces
+""")
+
+
+def policy_of(project: Project, signer: Signer) -> Policy:
+    """The policy of this project, trusting this signer, whatever built it."""
+
+    def read(name: str) -> bytes:
+        if name != _KEY:
+            raise KEY_FILE_UNKNOWN("no such file", found=name)
+        return signer.public_pem
+
+    text = _text(
+        project,
+        key=_KEY,
+        expires=_NEVER,
+        builders={BUILDER_ISOLATED: 1, BUILDER_UNSAFE: 0},
+        executable=("html", "script", "wasm"),
+        checks=("coverage", "secrets"),
+    )
+    return Policy.from_toml(text.encode("utf-8"), read)
+
+
+def policy_text(project: Project, *, key: str, expires: str) -> str:
+    """A platform's first policy.toml: it admits this project, built isolated and rebuilt.
+
+    Args:
+        project: what it is for.
+        key: the public key's file, beside the policy.
+        expires: RFC 3339.
+    """
+    checks = ("coverage", "rebuild", "secrets", *(("program",) if _has_tests(project) else ()))
+    return _text(
+        project,
+        key=key,
+        expires=expires,
+        builders={BUILDER_ISOLATED: 1},
+        executable=(),
+        checks=checks,
+    )
+
+
+def _has_tests(project: Project) -> bool:
+    return bool(project.settings.test or project.settings.test_command)
+
+
+def _text(
+    project: Project,
+    *,
+    key: str,
+    expires: str,
+    builders: dict[str, int],
+    executable: Iterable[str],
+    checks: Iterable[str],
+) -> str:
+    manifest, settings = project.manifest, project.settings
+    uses = sorted({use for interfaces in settings.permissions.values() for use in interfaces})
+    versions = dict(use.partition("@")[::2] for use in uses)
+    return _POLICY.substitute(
+        expires=expires,
+        key=_quote(key),
+        builders="".join(
+            _BUILDER.substitute(id=_quote(builder), level=level)
+            for builder, level in builders.items()
+        ),
+        app=_quote(manifest.app_id),
+        permissions=_array(permission.name for permission in manifest.req_permissions),
+        hosts=_array(settings.network.allowed_hosts),
+        **settings.asked_limits.to_json(),
+        executable=_array(executable),
+        level=min(builders.values()),
+        fail_on=_quote(settings.scan.fail_on),
+        checks=_array(checks),
+        grants="".join(
+            _GRANT.substitute(name=_quote(name), interfaces=_array(interfaces))
+            for name, interfaces in settings.permissions.items()
+        ),
+        platform=manifest.platform_min_code,
+        always=_array(ALWAYS),
+        interfaces=", ".join(
+            f"{_quote(name)} = {_quote(version)}" for name, version in versions.items()
+        ),
+    )
+
+
+def _array(values: Iterable[str]) -> str:
+    return f"[{', '.join(map(_quote, values))}]"
+
+
+def _quote(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

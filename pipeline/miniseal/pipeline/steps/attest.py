@@ -1,0 +1,197 @@
+"""attest: says what the steps found, as unsigned in-toto statements about the package.
+
+Every fact comes from another step's outcome; nothing is measured here. Subjects and kinds are
+FORMATS section 4's. Whether the facts are good enough is the gate's, and then the host's, to
+decide.
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+
+from miniseal.formats.config import Config, Toolchain
+from miniseal.formats.predicates import provenance, sbom, scai, test_result, vulns
+from miniseal.formats.predicates.resource import Resource
+from miniseal.formats.statement import Statement, Subject
+from miniseal.packager import Packed, Settings, Tool
+from miniseal.pipeline.steps.gate import Checks
+from miniseal.pipeline.steps.sbom import tool_url
+
+__all__ = [
+    "BUILDER_ISOLATED",
+    "BUILDER_UNSAFE",
+    "BUILD_TYPE",
+    "Build",
+    "Claim",
+    "capabilities",
+    "checks",
+    "provenance_of",
+    "statements",
+]
+
+BUILD_TYPE = "https://miniseal.dev/build-types/mini-program@v1"
+BUILDER_ISOLATED = "https://miniseal.dev/builders/local@v1"
+BUILDER_UNSAFE = "https://miniseal.dev/builders/local-unsafe@v1"
+_CHECKS = "https://miniseal.dev/checks/{}@v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One statement to be signed.
+
+    Attributes:
+        predicate_type: of the statement.
+        statement: the bytes to sign.
+        everywhere: whether it is attached to the wasm artifact and the image as well: consumers
+            that know nothing of packages look there.
+    """
+
+    predicate_type: str
+    statement: bytes
+    everywhere: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """What provenance says of a build.
+
+    Attributes:
+        source: the tree that was built.
+        settings: what the project's author chose.
+        tools: what was fetched for it.
+        toolchain: as the package's config names it.
+        engine: what ran it.
+        isolated: whether the toolchain was kept from the host.
+        invocation: a URI that no other build has.
+        started: `YYYY-MM-DDTHH:MM:SSZ`.
+        finished: the same.
+    """
+
+    source: Resource
+    settings: Settings
+    tools: tuple[Tool, ...]
+    toolchain: Toolchain
+    engine: str
+    isolated: bool
+    invocation: str
+    started: str
+    finished: str
+
+
+def provenance_of(build: Build) -> dict[str, object]:
+    """The SLSA provenance predicate of a build; docs/reference/provenance explains its members."""
+    settings = build.settings.build
+    source = {name: value for name, value in build.source.to_json().items() if name != "name"}
+    return provenance.Provenance(
+        build_type=BUILD_TYPE,
+        builder_id=BUILDER_ISOLATED if build.isolated else BUILDER_UNSAFE,
+        builder_version={"miniseal": metadata.version("miniseal")},
+        external_parameters={
+            "source": source,
+            "toolchain": build.toolchain.to_json(),
+            "entry": settings.entry,
+            "args": list(settings.args),
+            "command": list(settings.command),
+        },
+        internal_parameters={
+            "engine": build.engine,
+            "isolated": build.isolated,
+            "network": False,
+        },
+        dependencies=(build.source, *map(_tool, build.tools)),
+        invocation_id=build.invocation,
+        started_on=build.started,
+        finished_on=build.finished,
+    ).to_json()
+
+
+def _tool(tool: Tool) -> Resource:
+    """A tool by the hashes that were accepted: one per wheel, or npm's integrity."""
+    if tool.source == "npm":
+        integrity = base64.b64decode(tool.hashes[0].removeprefix("sha512-")).hex()
+        return Resource(name=tool.name, uri=tool_url(tool), digest={"sha512": integrity})
+    accepted = [text.removeprefix("sha256:") for text in tool.hashes]
+    digest = {"sha256": accepted[0]} if len(accepted) == 1 else {}
+    annotations: dict[str, object] = {} if digest else {"accepted_sha256": accepted}
+    return Resource(name=tool.name, uri=tool_url(tool), digest=digest, annotations=annotations)
+
+
+def checks(name: str, outcome: Checks, digest: str) -> dict[str, object]:
+    """The test-result predicate of a set of checks; `digest` is of what they looked at."""
+    result = "FAILED" if outcome.failed else "WARNED" if outcome.warned else "PASSED"
+    configuration = Resource(
+        name=name,
+        uri=_CHECKS.format(name),
+        digest={"sha256": digest.removeprefix("sha256:")},
+    )
+    return test_result.TestResult(
+        result=result,
+        configuration=(configuration,),
+        passed=outcome.passed,
+        warned=outcome.warned,
+        failed=outcome.failed,
+    ).to_json()
+
+
+def capabilities(config: Config) -> dict[str, object]:
+    """The SCAI predicate: what the wasm and its executable assets can reach."""
+    wasm = Resource(name="app.wasm", digest={"sha256": config.wasm.digest.removeprefix("sha256:")})
+    attributes = [
+        scai.Attribute(
+            attribute="IMPORTS",
+            target=wasm,
+            conditions={"module": module.name, "functions": list(module.functions)},
+        )
+        for module in config.wasm.imports
+    ]
+    attributes += [
+        scai.Attribute(
+            attribute="EXECUTABLE_ASSET", conditions={"name": asset.name, "kind": asset.kind}
+        )
+        for asset in (config.assets.executable if config.assets else ())
+    ]
+    closed = scai.Attribute(attribute="NO_OTHER_IMPORTS", target=wasm)
+    return scai.Scai(attributes=(*attributes, closed)).to_json()
+
+
+def statements(
+    packed: Packed,
+    *,
+    build: Build,
+    bill: Mapping[str, object],
+    scan: vulns.Vulns,
+    pipeline: Checks,
+    program: Checks,
+) -> tuple[Claim, ...]:
+    """Every statement of a release, the package's manifest as their first subject."""
+    subjects = _subjects(packed)
+    looked_at = packed.package.descriptor.digest
+    predicates: tuple[tuple[str, Mapping[str, object], bool], ...] = (
+        (provenance.PREDICATE_TYPE, provenance_of(build), True),
+        (sbom.PREDICATE_TYPE, bill, True),
+        (vulns.PREDICATE_TYPE, scan.to_json(), True),
+        (test_result.PREDICATE_TYPE, checks("pipeline", pipeline, looked_at), False),
+        (test_result.PREDICATE_TYPE, checks("program", program, looked_at), False),
+        (scai.PREDICATE_TYPE, capabilities(packed.config), False),
+    )
+    return tuple(
+        Claim(
+            predicate_type=kind,
+            statement=Statement(
+                subjects=subjects, predicate_type=kind, predicate=dict(predicate)
+            ).to_bytes(),
+            everywhere=everywhere,
+        )
+        for kind, predicate, everywhere in predicates
+    )
+
+
+def _subjects(packed: Packed) -> tuple[Subject, ...]:
+    app = packed.config.manifest.app_id
+    return (
+        Subject.of(packed.package.descriptor.digest, app),
+        Subject.of(packed.wasm.descriptor.digest, f"{app}-wasm"),
+        Subject.of(packed.image.descriptor.digest, f"{app}-image"),
+        Subject.of(packed.config.wasm.digest, "app.wasm"),
+    )

@@ -1,0 +1,151 @@
+"""build, and rebuild: the toolchain in the sandbox, from the snapshot to one wasm.
+
+A rebuild runs the same recipe where path, user name, time zone, locale, umask, host name and the
+files' times are others, and compares. The wall clock is only later, not another: nothing short of a
+virtual machine changes it for a whole process tree. Only somebody else's rebuild is independent.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from miniseal.formats.errors import Code, UsageError, VerificationError
+from miniseal.formats.wasm.sections import WASM_LIMIT
+from miniseal.packager import Recipe, compare_wasm
+from miniseal.packager.recipe import OUT, SOURCE, TOOLS
+from miniseal.pipeline.engines.engine import Engine, Exec, Mount
+from miniseal.pipeline.steps.resolve import Resolved
+
+__all__ = ["BUILD_FAILED", "ELSEWHERE", "REBUILD_DIFFERS", "Room", "build", "rebuild"]
+
+BUILD_FAILED = Code(
+    "build-failed",
+    UsageError,
+    meaning="the toolchain ended with an error, or without the wasm that it had to write",
+    cause="an error in the source, or a command that writes elsewhere",
+    remedy="read what the toolchain said",
+)
+REBUILD_DIFFERS = Code(
+    "rebuild-differs",
+    VerificationError,
+    meaning="building the same source again gave other bytes",
+    cause="a time, a path, a random value or an environment variable that gets into the output",
+    remedy="find it by the section that the message names; docs/explanation/reproducibility helps",
+)
+_TAIL = 4000
+_OLD = 946_684_800  # 2000-01-01, for the files of a rebuild
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """Where a recipe runs: its folders, and what surrounds it."""
+
+    source: str = SOURCE
+    tools: str = TOOLS
+    out: str = OUT
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
+    umask: str = "022"
+
+
+ELSEWHERE = Room(
+    source="/elsewhere/of/another/depth/source",
+    tools="/elsewhere/tools",
+    out="/elsewhere/out",
+    env={
+        "TZ": "Pacific/Kiritimati",
+        "LANG": "tr_TR.UTF-8",
+        "LC_ALL": "tr_TR.UTF-8",
+        "USER": "somebody",
+        "LOGNAME": "somebody",
+        "PYTHONHASHSEED": "4711",
+    },
+    umask="077",
+)
+
+
+async def build(
+    resolved: Resolved, tools: Mapping[str, Path], engine: Engine, room: Room | None = None
+) -> bytes:
+    """The wasm of the project.
+
+    Args:
+        resolved: the project.
+        tools: fetched tools by their folder's name.
+        engine: runs the toolchain.
+        room: where; the fixed place by default.
+
+    Raises:
+        UsageError: `build-failed`.
+    """
+    recipe = resolved.project.recipe()
+    if recipe is None:
+        return resolved.project.tree.read(resolved.project.settings.build.entry or "")
+    room = room or Room()
+    ready = recipe.at(python=engine.python, source=room.source, tools=room.tools, out=room.out)
+    result = await engine.run(
+        Exec(
+            argv=("/bin/sh", "-c", f'umask {room.umask}; exec "$@"', "sh", *ready.argv),
+            env={**ready.env, **room.env},
+            inputs=(
+                Mount(path=room.source, host=resolved.snapshot, writable=True),
+                *(Mount(path=f"{room.tools}/{name}", host=path) for name, path in tools.items()),
+            ),
+            outputs=(room.out,),
+            cwd=room.source,
+        )
+    )
+    if result.exit_code != 0:
+        said = (result.stdout + result.stderr)[-_TAIL:].decode("utf-8", "replace").strip()
+        raise BUILD_FAILED(
+            f"{recipe.toolchain} ended with exit code {result.exit_code}",
+            found=said or "no output",
+            hint=f"it ran in {room.source}: {' '.join(ready.argv)[:1000]}",
+        )
+    return _output(result.outputs[room.out], recipe)
+
+
+async def rebuild(
+    resolved: Resolved, tools: Mapping[str, Path], engine: Engine, wasm: bytes, work: Path
+) -> bool:
+    """Build again elsewhere and compare; False where there is nothing to build (`prebuilt`).
+
+    Raises:
+        VerificationError: `rebuild-differs`.
+        UsageError: `build-failed`.
+    """
+    recipe = resolved.project.recipe()
+    if recipe is None:
+        return False
+    aged = work / "source-again"
+    resolved.project.tree.copy(aged)
+    for path in aged.rglob("*"):
+        os.utime(path, (_OLD, _OLD))
+    again = await build(
+        Resolved(project=resolved.project, snapshot=aged, uri=None, commit=None),
+        tools,
+        engine,
+        ELSEWHERE,
+    )
+    differences = compare_wasm(wasm, again)
+    if again != wasm:
+        raise REBUILD_DIFFERS(
+            "the second build gave other bytes",
+            found="; ".join(differences)[:1000] or f"{len(again)} bytes",
+            expected=f"the same {len(wasm)} bytes",
+        )
+    return True
+
+
+def _output(folder: Path, recipe: Recipe) -> bytes:
+    path = folder / recipe.wasm
+    if not path.is_file():
+        left = ", ".join(sorted(entry.name for entry in folder.iterdir())) or "nothing"
+        raise BUILD_FAILED("the toolchain wrote no wasm", found=left, expected=recipe.wasm)
+    if path.stat().st_size > WASM_LIMIT:
+        raise BUILD_FAILED(
+            "the wasm is too large",
+            found=f"{path.stat().st_size} bytes",
+            expected=f"at most {WASM_LIMIT}",
+        )
+    return path.read_bytes()

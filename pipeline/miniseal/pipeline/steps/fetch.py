@@ -1,0 +1,111 @@
+"""fetch: the tools that a lock names, by hash, into a cache: the only step with a network.
+
+pip and npm run with the user's own configuration (mirrors, proxies, certificates): whatever they
+are told, only files with the locked hashes are kept. No script of a package runs. A folder of the
+cache appears whole or not at all.
+"""
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from miniseal.formats.digest import sha256
+from miniseal.formats.errors import Code, EnvironmentalError
+from miniseal.formats.strictjson import canonical
+from miniseal.packager import Install, Tool, install
+
+__all__ = ["FETCH_FAILED", "ToolCache"]
+
+FETCH_FAILED = Code(
+    "fetch-failed",
+    EnvironmentalError,
+    meaning="a tool of the lock could not be fetched",
+    cause="no network, a registry that does not have the file, or a file with another hash",
+    remedy="read what the package client said; `miniseal lock` writes the lock again",
+)
+_TIMEOUT_SECONDS = 900.0
+_TAIL = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCache:
+    """Fetched tools on disk, shared by processes.
+
+    Attributes:
+        folder: the cache.
+        environ: the environment of pip and npm.
+    """
+
+    folder: Path
+    environ: Mapping[str, str]
+
+    async def fetch(self, tools: Sequence[Tool]) -> dict[str, Path]:
+        """The folders of these tools by `Install.folder`, fetched where they are not there yet.
+
+        Raises:
+            EnvironmentalError: `fetch-failed`.
+        """
+        places: dict[str, Path] = {}
+        for step in install(tools):
+            places[step.folder] = await asyncio.to_thread(self._ensure, step, dict(places))
+        return places
+
+    def _ensure(self, step: Install, places: dict[str, Path]) -> Path:
+        place = self.folder / _key(step, places) / step.folder
+        if not place.is_dir():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(place.parent / ".lock"):
+                if not place.is_dir():
+                    self._install(step, place, places)
+        return place
+
+    def _install(self, step: Install, place: Path, places: dict[str, Path]) -> None:
+        with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
+            tools = Path(scratch)
+            for name in step.needs:
+                (tools / name).symlink_to(places[name])
+            target = tools / step.folder
+            target.mkdir()
+            for name, data in step.files.items():
+                (target / name).write_bytes(data)
+            ready = step.at(python=sys.executable, tools=scratch)
+            asyncio.run(self._run(ready, target))
+            for name in step.files:
+                (target / name).unlink(missing_ok=True)
+            os.replace(target, place)  # noqa: PTH105 - a rename, atomic
+
+    async def _run(self, step: Install, target: Path) -> None:
+        process = await asyncio.create_subprocess_exec(
+            *step.argv,
+            cwd=target,
+            env={**self.environ, **step.env},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        try:
+            output, _ = await asyncio.wait_for(process.communicate(), _TIMEOUT_SECONDS)
+        except TimeoutError as error:
+            process.kill()
+            await process.wait()
+            raise FETCH_FAILED(f"fetching {step.folder} took too long") from error
+        if process.returncode != 0:
+            said = output[-_TAIL:].decode("utf-8", "replace").strip()
+            raise FETCH_FAILED(f"cannot fetch {step.folder}", found=said or "nothing said")
+
+
+def _key(step: Install, places: Mapping[str, Path]) -> str:
+    description = {
+        "argv": list(step.argv),
+        "files": {name: sha256(data) for name, data in step.files.items()},
+        "needs": {name: places[name].parent.name for name in step.needs},
+        "platform": f"{sys.platform}-{os.uname().machine}",
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+    }
+    return sha256(canonical(description)).removeprefix("sha256:")[:32]

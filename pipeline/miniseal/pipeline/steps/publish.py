@@ -1,0 +1,82 @@
+"""push, verify, tag: everything by digest first, the host's own verifier, and only then the tags.
+
+A release that is interrupted here leaves untagged content that nobody resolves; the next run writes
+the same content again and completes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from miniseal.formats.oci import Descriptor
+from miniseal.packager import Packed
+from miniseal.registry import Store
+from miniseal.registry.attach import attach
+from miniseal.registry.store import TAG_EXISTS
+
+__all__ = ["Signed", "check_free", "push", "push_evidence", "tag", "tags_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """A Sigstore bundle to attach.
+
+    Attributes:
+        predicate_type: of the statement in it.
+        bundle: its bytes.
+        everywhere: whether the wasm artifact and the image carry it too.
+    """
+
+    predicate_type: str
+    bundle: bytes
+    everywhere: bool
+
+
+def push(store: Store, packed: Packed) -> None:
+    """Write the blobs and the three manifests; nothing gets a tag."""
+    for data, media_type in packed.blobs.values():
+        store.put(data, media_type)
+    for built in (packed.wasm, packed.image, packed.package):
+        store.put_manifest(built.manifest)
+
+
+def push_evidence(store: Store, packed: Packed, bundles: Sequence[Signed]) -> None:
+    """Attach the bundles as referrers, to the package last: a host looks only there."""
+    for signed in bundles:
+        subjects = [packed.package.descriptor]
+        if signed.everywhere:
+            subjects = [packed.wasm.descriptor, packed.image.descriptor, *subjects]
+        for subject in subjects:
+            attach(store, subject, signed.bundle, signed.predicate_type)
+
+
+def tags_of(packed: Packed) -> Mapping[str, Descriptor]:
+    """The tags of a release, the package's last (FORMATS section 1)."""
+    return {built.tag: built.descriptor for built in (packed.wasm, packed.image, packed.package)}
+
+
+def check_free(held: Mapping[str, Descriptor], tags: Mapping[str, Descriptor]) -> None:
+    """Refuse early what `tag` would refuse at the end.
+
+    Raises:
+        UsageError: `tag-exists`.
+    """
+    for name, descriptor in tags.items():
+        other = held.get(name)
+        if other is not None and other.digest != descriptor.digest:
+            raise TAG_EXISTS(
+                f"{name} is published already, with other content",
+                found=other.digest,
+                expected=descriptor.digest,
+            )
+
+
+def tag(store: Store, packed: Packed) -> tuple[str, ...]:
+    """Let the tags name the release; a tag that names other content is refused.
+
+    Raises:
+        UsageError: `tag-exists`.
+    """
+    tags = tags_of(packed)
+    for name, descriptor in tags.items():
+        store.tag(name, descriptor)
+    return tuple(tags)

@@ -1,0 +1,101 @@
+"""sbom: a CycloneDX bill of the package's parts, the same bytes for the same inputs.
+
+Packages come from trivy's reading of the lock files; the wasm, its assets and the tools that built
+it are added. The serial number is derived from the content and there is no time, so that two runs
+agree.
+"""
+
+import json
+import uuid
+from collections.abc import Iterable
+
+from cyclonedx.model import HashAlgorithm, HashType
+from cyclonedx.model.bom import Bom, BomMetaData
+from cyclonedx.model.component import Component, ComponentScope, ComponentType
+from cyclonedx.output.json import JsonV1Dot6
+from packageurl import PackageURL
+
+from miniseal.formats.config import Config
+from miniseal.packager import Tool
+from miniseal.pipeline.trivy.run import Package
+
+__all__ = ["bill_of", "tool_url"]
+
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://miniseal.dev/sbom/v1")
+_ECOSYSTEMS = {"npm": "npm", "pypi": "pypi"}
+
+
+def bill_of(
+    config: Config, packages: Iterable[Package], tools: Iterable[Tool], *, package_digest: str
+) -> dict[str, object]:
+    """The CycloneDX 1.6 document of a package.
+
+    Args:
+        config: of the package.
+        packages: what trivy read from the source's lock files.
+        tools: what built the wasm; listed as `excluded`, since they are not shipped.
+        package_digest: of the package's manifest; makes the serial number.
+    """
+    main = Component(
+        bom_ref="package",
+        name=config.manifest.app_id,
+        version=config.manifest.version_name,
+        type=ComponentType.APPLICATION,
+        hashes=[_hash(config.wasm.digest)],
+    )
+    parts = {part.bom_ref.value: part for part in _shipped(config)}
+    for package in packages:
+        if package.purl:
+            parts[package.purl] = _library(package.purl, ComponentScope.REQUIRED)
+    for tool in tools:
+        url = tool_url(tool)
+        if url is not None:
+            parts.setdefault(url, _library(url, ComponentScope.EXCLUDED))
+    bom = Bom(
+        serial_number=uuid.uuid5(_NAMESPACE, package_digest),
+        metadata=BomMetaData(component=main),
+        components=parts.values(),
+    )
+    bom.register_dependency(main, parts.values())
+    document: dict[str, object] = json.loads(JsonV1Dot6(bom).output_as_string())
+    metadata = document["metadata"]
+    if isinstance(metadata, dict):
+        metadata.pop("timestamp", None)
+    return document
+
+
+def tool_url(tool: Tool) -> str | None:
+    """The package URL of a tool, or None where it comes from no package registry."""
+    ecosystem = _ECOSYSTEMS.get(tool.source)
+    if ecosystem is None:
+        return None
+    namespace, _, name = tool.name.rpartition("/")
+    return PackageURL(ecosystem, namespace or None, name, tool.version).to_string()
+
+
+def _shipped(config: Config) -> list[Component]:
+    parts = [_file("app.wasm", config.wasm.digest)]
+    if config.assets is not None:
+        parts.append(_file("assets.tar", config.assets.digest))
+    return parts
+
+
+def _file(name: str, digest: str) -> Component:
+    return Component(bom_ref=name, name=name, type=ComponentType.FILE, hashes=[_hash(digest)])
+
+
+def _library(url: str, scope: ComponentScope) -> Component:
+    purl = PackageURL.from_string(url)
+    return Component(
+        bom_ref=url,
+        name=purl.name,
+        group=purl.namespace,
+        version=purl.version,
+        purl=purl,
+        type=ComponentType.LIBRARY,
+        scope=scope,
+    )
+
+
+def _hash(digest: str) -> HashType:
+    return HashType(alg=HashAlgorithm.SHA_256, content=digest.removeprefix("sha256:"))

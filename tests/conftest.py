@@ -1,0 +1,104 @@
+"""Fixtures for every suite. Heavy ones are made once per machine and shared by the workers."""
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from kit.commands import Run, run_miniseal
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of this run share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def examples() -> Path:
+    return ROOT / "examples"
+
+
+@pytest.fixture(scope="session")
+def vulnerability_db(shared: Path) -> Path:
+    """A vulnerability database of today, with the demo's advisories."""
+    from miniseal.cli.demo.advisories import ADVISORIES  # noqa: PLC0415 - not for unit tests
+    from miniseal.pipeline.trivy.database import build  # noqa: PLC0415
+
+    folder = shared / "vulnerability-db"
+    with FileLock(shared / "vulnerability-db.lock"):
+        if not folder.is_dir():
+            advisories = shared / "advisories"
+            advisories.mkdir()
+            for name, advisory in ADVISORIES.items():
+                (advisories / f"{name}.json").write_text(json.dumps(advisory), encoding="utf-8")
+            build(advisories, folder, updated=int(time.time()))
+    return folder
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    """A publisher's private key; its public one is beside it."""
+    from miniseal.attestations import generate_key  # noqa: PLC0415
+
+    path = tmp_path / "keys" / "publisher.key"
+    path.parent.mkdir()
+    generate_key(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def miniseal() -> Callable[..., Run]:
+    """Runs the command line as a process of its own: `miniseal("verify", ...)`."""
+    return run_miniseal
+
+
+@pytest.fixture
+def project(tmp_path: Path, examples: Path) -> Callable[[str], Path]:
+    """A copy of an example that a test may change: `project("tip")`."""
+
+    def copy(name: str) -> Path:
+        return Path(shutil.copytree(examples / name, tmp_path / f"project-{name}"))
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def released(shared: Path, examples: Path, vulnerability_db: Path) -> Path:
+    """Every example, released once: `registry-NAME` layouts, `publisher.key`, `policy-NAME`."""
+    folder = shared / "released"
+    with FileLock(shared / "released.lock"):
+        if not folder.is_dir():
+            scratch = shared / "released-scratch"
+            scratch.mkdir()
+            run_miniseal("keys", "generate", scratch / "publisher.key").ok()
+            for name in ("tip", "loan", "greeting"):
+                run_miniseal(
+                    *("release", examples / name, "--to", f"oci:{scratch / f'registry-{name}'}"),
+                    *("--key", scratch / "publisher.key"),
+                    *("--vulnerability-db", vulnerability_db),
+                ).ok()
+                run_miniseal(
+                    *("policy", "init", examples / name, "--key", scratch / "publisher.key.pub"),
+                    *("-o", scratch / f"policy-{name}" / "policy.toml"),
+                ).ok()
+            scratch.rename(folder)
+    return folder
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Say loudly what this machine lacks, before the first test."""
+    del session
+    os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    missing = [tool for tool in ("git", "trivy", "unshare") if shutil.which(tool) is None]
+    if missing:
+        pytest.exit(f"the tests need {', '.join(missing)} on PATH: run `make test`", returncode=2)
