@@ -130,7 +130,7 @@ class LayoutFolder:
                         found=f"{size} bytes",
                         expected=f"{descriptor.size} bytes",
                     )
-                data = file.read(size + 1)
+                data = file.read(size + 1)  # one more shows a file that grew
         except FileNotFoundError as error:
             raise CONTENT_MISSING(f"{self._root.path} lacks {what}") from error
         return check_content(data, descriptor.digest, descriptor.size, what)

@@ -233,6 +233,16 @@ class TestBlobs:
 
         assert error.value.code == "digest-mismatch"
 
+    def test_huge_blob_is_refused_unread(self, store: LayoutStore, blob: Where) -> None:
+        descriptor = store.put(b"content", "text/plain")
+        os.truncate(blob(descriptor), 1 << 40)
+
+        with pytest.raises(MinisealError) as error:
+            store.read(descriptor, limit=100)
+
+        assert error.value.code == "digest-mismatch"
+        assert error.value.found == f"{1 << 40} bytes"
+
     def test_missing_blob(self, store: LayoutStore) -> None:
         store.put(b"content", "text/plain")
 

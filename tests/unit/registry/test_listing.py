@@ -210,6 +210,7 @@ def test_junk_in_a_list_hides_nothing(
         Descriptor.of(b"missing", MANIFEST_TYPE).to_json(),
         store.put(manifest(b"elsewhere", other), MANIFEST_TYPE).to_json(),
         store.put(subject.digest.encode(), MANIFEST_TYPE).to_json(),
+        store.put(manifest(subject.digest.encode(), other), MANIFEST_TYPE).to_json(),
         store.put(manifest(subject.digest.encode()), MANIFEST_TYPE).to_json(),
         store.put(b"wasm", "application/wasm").to_json(),
         good.to_json() | {"annotations": {"kind": "lie"}, "artifactType": "application/lie"},
