@@ -99,6 +99,15 @@ def test_refuses_an_empty_list_of_hashes() -> None:
     assert error.value.code == "lock-invalid"
 
 
+def test_refuses_a_scanner_without_digests() -> None:
+    data = b'version = 1\n[scanner]\nname = "trivy"\nversion = "0.76.0"\ndigests = []\n'
+
+    with pytest.raises(UsageError, match="no digests") as error:
+        Lock.from_toml(data)
+
+    assert error.value.code == "lock-invalid"
+
+
 def test_no_lock_for_an_unknown_toolchain() -> None:
     with pytest.raises(UsageError) as error:
         lock_text("cobol")
