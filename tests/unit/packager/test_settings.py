@@ -91,7 +91,7 @@ def test_names_the_member_that_is_missing(text: str, member: str) -> None:
     ("text", "member"),
     [
         (BUILD + "colour = 'red'\n", "build.colour"),
-        (BUILD + "world = 'wit/app.wit#app'\n", "build.world"),
+        (BUILD + "world = 'app'\n", "build.world"),
         (BUILD + "[scan]\nvex = ['a.json']\n", "scan.vex"),
         (BUILD + "[[test]]\ncall = 'f'\nstdin = 'x'\n", "test[0].stdin"),
         (BUILD + "[test]\ncommand = ['x']\ncall = 'f'\n", "test.call"),
