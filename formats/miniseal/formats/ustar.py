@@ -56,7 +56,7 @@ def write(entries: Mapping[str, bytes]) -> bytes:
     return b"".join((*parts, _END))
 
 
-def read(data: bytes) -> dict[str, bytes]:
+def read(data: bytes | memoryview) -> dict[str, bytes]:
     """The files of an archive, by name, in its order; each content is copied once.
 
     Time and memory grow with `len(data)` alone; the caller bounds that.
@@ -69,7 +69,7 @@ def read(data: bytes) -> dict[str, bytes]:
     entries: dict[str, bytes] = {}
     at, previous = 0, b""
     while len(data) - at > len(_END):
-        name, size = _entry(data[at : at + _BLOCK], at)
+        name, size = _fields(bytes(view[at : at + _BLOCK]), at)
         if name <= previous:
             raise _malformed("entries are not sorted by name", at)
         start, stop = at + _BLOCK, at + _BLOCK + size
@@ -131,8 +131,8 @@ def check_name(name: str) -> str:
     return name
 
 
-def _entry(block: bytes, at: int) -> tuple[bytes, int]:
-    """The name and content size of the entry that `block`, found at offset `at`, is a header of."""
+def _fields(block: bytes, at: int) -> tuple[bytes, int]:
+    """The name and the content's size that the header `block`, found at offset `at`, is for."""
     base, size_text, prefix = (
         block[:100].rstrip(b"\0"),
         block[124:135],
@@ -140,7 +140,7 @@ def _entry(block: bytes, at: int) -> tuple[bytes, int]:
     )
     name = prefix + b"/" + base if prefix else base
     try:
-        check_name(name.decode())
+        name.decode()
         size = int(size_text, 8)
     except ValueError as error:
         raise _malformed("entry's name or size cannot be read", at) from error
