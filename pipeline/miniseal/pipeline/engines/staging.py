@@ -10,7 +10,7 @@ import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from miniseal.pipeline.engines.engine import Exec, Mount
 from miniseal.pipeline.engines.sandbox import EPOCH, Step
@@ -61,12 +61,12 @@ def relocate(command: Exec, stage: Path) -> tuple[Exec, tuple[Step, ...]]:
     for mount in command.inputs:
         target = Path(f"{stage}{mount.path}")
         target.parent.mkdir(parents=True, exist_ok=True)
-        _place(mount, target, holds_more=any(path.startswith(mount.path + "/") for path in paths))
+        _place(mount, target)
         steps.append(Step("rw" if mount.writable else "ro", mount.path, str(target)))
     for path in command.outputs:
         Path(f"{stage}{path}").mkdir(parents=True, exist_ok=True)
         steps.append(Step("rw", path, f"{stage}{path}"))
-    words = _rewriter(paths, stage)
+    words = _rewriter(_with_parents(paths), stage)
     moved = replace(
         command,
         argv=tuple(map(words, command.argv)),
@@ -76,12 +76,27 @@ def relocate(command: Exec, stage: Path) -> tuple[Exec, tuple[Step, ...]]:
     return moved, tuple(steps)
 
 
-def _place(mount: Mount, target: Path, *, holds_more: bool) -> None:
+def _place(mount: Mount, target: Path) -> None:
     host = mount.host.resolve(strict=True)
-    if mount.writable or holds_more:
+    if mount.writable:
         _copy(host, target)
+    elif host.is_dir():  # links to each file, since many a tool does not follow one to a folder
+        shutil.copytree(host, target, symlinks=True, dirs_exist_ok=True, copy_function=_link)
     else:
         target.symlink_to(host)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or links to other people's files are forbidden
+        shutil.copy2(source, target)
+
+
+def _with_parents(paths: list[str]) -> list[str]:
+    """`paths` and their parents, less those that are folders of the host too."""
+    parents = {str(parent) for path in paths for parent in PurePosixPath(path).parents}
+    return [*paths, *(parent for parent in parents if not Path(parent).exists())]
 
 
 def _rewriter(paths: list[str], stage: Path) -> Callable[[str], str]:

@@ -1,0 +1,1 @@
+"""Trivy as a subprocess: which binary, which database, what it found, and what it did not see."""
