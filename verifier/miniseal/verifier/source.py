@@ -1,6 +1,8 @@
 """What the verifier needs from a content store, in its own words; registry stores satisfy it.
 
-A source is not trusted: sizes and digests of everything that it returns are checked again.
+A source is not trusted: sizes and digests of everything that it returns are checked again. What it
+does not have it says with an error of the code `content-missing`; any other error means that it
+could not answer, and ends the verification.
 """
 
 from collections.abc import Iterable

@@ -107,13 +107,13 @@ class Head:
         policy: the policy last decided by.
         time: the highest time at which a program was admitted, seconds since 1970.
         apps: by app_id.
-        audit_count: lines of the audit log when the head was written.
-        audit_digest: of the last of those lines, or None where there was none.
+        audit: how many lines the audit log had when the head was written, and the digest of the
+            last of them, or None where there was none.
     """
 
-    __slots__ = ("apps", "audit_count", "audit_digest", "generation", "host", "policy", "time")
+    __slots__ = ("apps", "audit", "generation", "host", "policy", "time")
 
-    def __init__(  # noqa: PLR0913 - the members of one format, by name
+    def __init__(
         self,
         *,
         host: str,
@@ -121,8 +121,7 @@ class Head:
         policy: PolicyMark,
         time: int,
         apps: dict[str, AppHead],
-        audit_count: int,
-        audit_digest: str | None,
+        audit: tuple[int, str | None],
     ) -> None:
         """Keep the parts."""
         self.host = host
@@ -130,8 +129,7 @@ class Head:
         self.policy = policy
         self.time = time
         self.apps = apps
-        self.audit_count = audit_count
-        self.audit_digest = audit_digest
+        self.audit = audit
 
     @classmethod
     def from_payload(cls, data: bytes) -> "Head":
@@ -159,8 +157,25 @@ class Head:
             policy=PolicyMark.from_members(members.child("policy")),
             time=from_text(members.string("time")),
             apps={app_id: AppHead.from_members(apps.child(app_id)) for app_id in apps.values},
-            audit_count=audit.integer("count"),
-            audit_digest=audit.digest("digest") if "digest" in audit else None,
+            audit=(audit.integer("count"), audit.digest("digest") if "digest" in audit else None),
+        )
+
+    def next(
+        self,
+        *,
+        apps: "dict[str, AppHead] | None" = None,
+        policy: PolicyMark | None = None,
+        time: int | None = None,
+        audit: tuple[int, str | None],
+    ) -> "Head":
+        """The head that follows this one, with what changes."""
+        return Head(
+            host=self.host,
+            generation=self.generation + 1,
+            policy=self.policy if policy is None else policy,
+            time=self.time if time is None else max(self.time, time),
+            apps=self.apps if apps is None else apps,
+            audit=audit,
         )
 
     def to_payload(self) -> bytes:
@@ -173,6 +188,6 @@ class Head:
                 "policy": self.policy.to_json(),
                 "time": to_text(self.time),
                 "apps": {app_id: app.to_json() for app_id, app in self.apps.items()},
-                "audit": {"count": self.audit_count, "digest": self.audit_digest},
+                "audit": {"count": self.audit[0], "digest": self.audit[1]},
             }
         )

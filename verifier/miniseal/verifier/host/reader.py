@@ -142,6 +142,12 @@ class StateReader:
             )
         return data
 
+    def forget(self) -> None:
+        """Drop what is kept in memory: the state was made anew."""
+        self._keys = None
+        self._head = None
+        self._records.clear()
+
     def _read_own(self, name: str, limit: int) -> bytes:
         try:
             return read(f"{self._state}/{name}", limit, name)

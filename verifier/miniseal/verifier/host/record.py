@@ -143,7 +143,7 @@ class Record:
         "wasm",
     )
 
-    def __init__(  # noqa: PLR0913 - the members of one format, by name
+    def __init__(
         self,
         *,
         host: str,

@@ -1,0 +1,221 @@
+"""Admission: a verification whose outcome becomes a record that `load` goes by.
+
+The package is examined without the lock, however slow its store is; what depends on the state (the
+policy's serial, the clock, versions seen before) is checked under the lock, in the moment in which
+the state is changed. Every decision is logged, and a refusal under a newer policy makes that policy
+the host's too: putting the old file back would otherwise undo what the new one denies.
+
+A serial names one policy: another content under the same serial is refused, because the host could
+not tell which of the two is the older.
+"""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from miniseal.formats.errors import Code, MinisealError, VerificationError
+from miniseal.formats.oci import Descriptor
+from miniseal.verifier.checks.version import check_highest
+from miniseal.verifier.host.audit import entry
+from miniseal.verifier.host.head import AppHead, Head, PolicyMark
+from miniseal.verifier.host.load import check_clock
+from miniseal.verifier.host.reader import NOT_INSTALLED
+from miniseal.verifier.host.record import Blob, Record
+from miniseal.verifier.host.state import State
+from miniseal.verifier.host.stored import StoredSource
+from miniseal.verifier.policy.policy import Policy
+from miniseal.verifier.source import Source
+from miniseal.verifier.verify import Examined, examine, refusing
+
+__all__ = ["POLICY_ROLLBACK", "POLICY_SERIAL_REUSED", "Admission", "Admitter"]
+
+POLICY_ROLLBACK = Code(
+    "policy-rollback",
+    VerificationError,
+    meaning="the policy is older than one that this host has decided by",
+    cause="an old policy.toml was put back",
+    remedy="bring the platform's current policy; a serial never goes down",
+)
+POLICY_SERIAL_REUSED = Code(
+    "policy-serial-reused",
+    VerificationError,
+    meaning="the policy differs from the one that this host knows by the same serial",
+    cause="policy.toml, or a key file that it names, was edited without raising the serial",
+    remedy="raise `serial` in policy.toml",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """An admission that was recorded.
+
+    Attributes:
+        record: what was recorded.
+        generation: of the head; a host with a counter keeps it as the next `floor`.
+    """
+
+    record: Record
+    generation: int
+
+    def to_json(self) -> dict[str, object]:
+        """The `result` of `miniseal install --json` (FORMATS section 7)."""
+        return self.record.to_json()
+
+
+class Admitter:
+    """Admits programs into one state under one policy."""
+
+    def __init__(self, policy: str, state: State, clock: Callable[[], float]) -> None:
+        """Keep the policy's path, the state and the clock; nothing is read."""
+        self._policy = policy
+        self._state = state
+        self._clock = clock
+
+    def install(self, app_id: str, source: Source, reference: str) -> Admission:
+        """Admit what `reference` names in `source` as `app_id`; see `Verifier.install`."""
+        policy, now = Policy.load(self._policy), int(self._clock())
+        with self._deciding("install", app_id, policy, now), refusing():
+            examined = examine(app_id, source, reference, policy, now)
+            return self._commit("install", examined, policy, now)
+
+    def readmit(self, app_id: str) -> Admission:
+        """Admit the installed program again, by what is stored; see `Verifier.readmit`."""
+        policy, now = Policy.load(self._policy), int(self._clock())
+        with self._deciding("readmit", app_id, policy, now), refusing():
+            record = self._state.reader.record(self._state.reader.head(), app_id)
+            source = StoredSource(self._state.reader, record)
+            examined = examine(app_id, source, record.package.digest, policy, now)
+            return self._commit("readmit", examined, policy, now)
+
+    def remove(self, app_id: str) -> None:
+        """Remove a program and keep its highest version; see `Verifier.remove`."""
+        now = int(self._clock())
+        with refusing(), self._state.locked():
+            head = self._state.reader.head()
+            app = head.apps.get(app_id)
+            if app is None or app.record is None:
+                raise NOT_INSTALLED("program is not installed", found=repr(app_id)[:300])
+            generation = head.generation + 1
+            removed = AppHead(
+                code=app.code, package=app.package, record=None, generation=generation
+            )
+            line = entry("remove", app_id, "removed", now, code=app.code, package=app.package)
+            anchor = self._state.log(head.audit, line)
+            following = head.next(apps={**head.apps, app_id: removed}, audit=anchor)
+            self._state.write_head(following)
+            self._state.sweep(following)
+
+    def _commit(self, event: str, examined: Examined, policy: Policy, now: int) -> Admission:
+        verdict = examined.verdict
+        app_id = verdict.app_id
+        with self._state.locked():
+            head = self._state.head(policy.mark)
+            _check_serial(head.policy, policy.mark)
+            check_clock(head, now)
+            known = head.apps.get(app_id)
+            check_highest(known, verdict.version_code, verdict.package.digest)
+            for data in _contents(examined):
+                self._state.write_blob(data)
+            record = _record(examined, head)
+            app = AppHead(
+                code=verdict.version_code,
+                package=verdict.package.digest,
+                record=self._state.write_record(record),
+                generation=record.generation,
+            )
+            line = entry(
+                event,
+                app_id,
+                "admitted",
+                now,
+                code=app.code,
+                package=app.package,
+                policy=policy.serial,
+            )
+            following = head.next(
+                apps={**head.apps, app_id: app},
+                policy=policy.mark,
+                time=now,
+                audit=self._state.log(head.audit, line),
+            )
+            self._state.write_head(following)
+            if known is not None:
+                self._state.sweep(following)
+        return Admission(record=record, generation=following.generation)
+
+    @contextmanager
+    def _deciding(self, event: str, app_id: str, policy: Policy, now: int) -> Generator[None]:
+        """Log a refusal, as far as that is possible, and keep a newer policy as the host's."""
+        try:
+            yield
+        except MinisealError as error:
+            with suppress(MinisealError):
+                self._refused(event, app_id, policy, now, error)
+            raise
+
+    def _refused(
+        self, event: str, app_id: str, policy: Policy, now: int, error: MinisealError
+    ) -> None:
+        with self._state.locked():
+            first = event == "install"
+            head = self._state.head(policy.mark) if first else self._state.reader.head()
+            line = entry(
+                event,
+                app_id,
+                "refused",
+                now,
+                error=error.code,
+                message=error.message[:500],
+                policy=policy.serial,
+            )
+            newer = policy.mark if policy.serial > head.policy.serial else None
+            anchor = self._state.log(head.audit, line)
+            self._state.write_head(head.next(policy=newer, audit=anchor))
+
+
+def _check_serial(known: PolicyMark, policy: PolicyMark) -> None:
+    if policy.serial < known.serial:
+        raise POLICY_ROLLBACK(
+            "the policy is older than the one last decided by",
+            found=f"serial {policy.serial}",
+            expected=f"{known.serial} or higher",
+        )
+    if policy.serial == known.serial and policy.digest != known.digest:
+        raise POLICY_SERIAL_REUSED(
+            f"the policy has changed and still has serial {policy.serial}",
+            found=policy.digest,
+            expected=known.digest,
+        )
+
+
+def _contents(examined: Examined) -> tuple[bytes, ...]:
+    fetched, content = examined.fetched, examined.content
+    bundles = (evidence.data for evidence in examined.evidence)
+    assets = () if content.assets is None else (content.assets,)
+    return (fetched.manifest, fetched.config_bytes, content.wasm, *assets, *bundles)
+
+
+def _record(examined: Examined, head: Head) -> Record:
+    verdict, package = examined.verdict, examined.fetched.package
+    return Record(
+        host=head.host,
+        app_id=verdict.app_id,
+        namespace=verdict.namespace,
+        version_code=verdict.version_code,
+        version_name=verdict.version_name,
+        package=_blob(verdict.package),
+        config=_blob(package.config),
+        wasm=_blob(package.wasm),
+        assets=None if package.assets is None else _blob(package.assets),
+        grants=verdict.grants,
+        policy_serial=verdict.policy_serial,
+        policy_digest=verdict.policy_digest,
+        evidence=verdict.evidence,
+        generation=head.generation + 1,
+        admitted=verdict.verified,
+        expires=verdict.expires,
+    )
+
+
+def _blob(descriptor: Descriptor) -> Blob:
+    return Blob(digest=descriptor.digest, size=descriptor.size)

@@ -1,0 +1,190 @@
+"""A policy as a whole: `policy.toml` read strictly, with the keys it names and one digest over all.
+
+The policy's author is trusted; whoever can replace the file is not stopped here but by the serial
+and digest in the host's state. Nothing is verified here.
+"""
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from miniseal.formats.digest import sha256
+from miniseal.formats.errors import Code, VerificationError
+from miniseal.formats.strictjson import canonical
+from miniseal.verifier.host.head import PolicyMark
+from miniseal.verifier.host.load import POLICY_FILE, POLICY_FILE_LIMIT
+from miniseal.verifier.policy.model import Document, KeyFile, Namespace
+from miniseal.verifier.policy.patterns import app_matches, seconds, specificity
+from miniseal.verifier.policy.rules import POLICY_INVALID, check_document, invalid
+from miniseal.verifier.signatures.keys import PublicKey
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+__all__ = ["NAMESPACE_UNKNOWN", "Policy"]
+
+NAMESPACE_UNKNOWN = Code(
+    "namespace-unknown",
+    VerificationError,
+    meaning="no namespace of the policy is about this program",
+    cause="the platform does not know the program's publisher, or the app_id is misspelt",
+    remedy="ask the platform for a [[namespace]] that covers the app_id",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A policy that was read and found consistent.
+
+    Attributes:
+        document: the members of policy.toml.
+        keys: the public keys of each signer.
+        files: name and digest of each file that the policy consists of, `policy.toml` first.
+        digest: over `files`.
+    """
+
+    document: Document
+    keys: dict[str, tuple[PublicKey, ...]]
+    files: tuple[tuple[str, str], ...]
+    digest: str
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> "Policy":
+        """Read a policy and the files that it names, below the policy's folder.
+
+        Raises:
+            UsageError: `policy-invalid`.
+        """
+        own = Path(path)
+        return cls.from_toml(_read(own, POLICY_FILE), lambda name: _read(own.parent / name, name))
+
+    @classmethod
+    def from_toml(cls, data: bytes, read: Callable[[str], bytes]) -> "Policy":
+        """Read a policy from its bytes; `read` gives those of a file that it names.
+
+        Raises:
+            UsageError: `policy-invalid`.
+        """
+        document = _document(data)
+        check_document(document)
+        contents = {POLICY_FILE: data}
+        keys: dict[str, tuple[PublicKey, ...]] = {}
+        for name, signer in document.signer.items():
+            where = f"signer.{name}.keys"
+            keys[name] = tuple(_key(where, entry, contents, read) for entry in signer.keys)
+            if len({key.digest for key in keys[name]}) != len(keys[name]):
+                raise invalid(where, "has the same key in two files")
+        files = tuple((name, sha256(content)) for name, content in contents.items())
+        listed = [{"name": name, "digest": digest} for name, digest in sorted(files)]
+        return cls(document=document, keys=keys, files=files, digest=sha256(canonical(listed)))
+
+    @staticmethod
+    def json_schema() -> dict[str, object]:
+        """The JSON Schema of policy.toml."""
+        return _adapter().json_schema()
+
+    @property
+    def serial(self) -> int:
+        """Rises with every change."""
+        return self.document.serial
+
+    @property
+    def expires(self) -> int:
+        """Seconds since 1970."""
+        return int(self.document.expires.timestamp())
+
+    @property
+    def max_admission_age(self) -> int:
+        """Seconds."""
+        return seconds(self.document.max_admission_age) or 0
+
+    @property
+    def mark(self) -> PolicyMark:
+        """What the head of a state says about the policy."""
+        return PolicyMark(serial=self.serial, digest=self.digest, files=self.files)
+
+    def namespace(self, app_id: str) -> Namespace:
+        """The rules for `app_id`: of the patterns that match, the most specific alone.
+
+        Raises:
+            VerificationError: `namespace-unknown`.
+        """
+        matching = [each for each in self.document.namespace if app_matches(each.apps, app_id)]
+        if not matching:
+            raise NAMESPACE_UNKNOWN(
+                "no namespace of the policy covers the program", found=repr(app_id)[:300]
+            )
+        return max(matching, key=lambda each: specificity(each.apps))
+
+
+@cache
+def _adapter() -> "TypeAdapter[Document]":
+    from pydantic import TypeAdapter  # noqa: PLC0415 - 100 ms that only reading a policy needs
+
+    return TypeAdapter(Document)
+
+
+def _document(data: bytes) -> Document:
+    from pydantic import ValidationError  # noqa: PLC0415 - as above
+
+    if len(data) > POLICY_FILE_LIMIT:
+        raise POLICY_INVALID("policy is too large", expected=f"at most {POLICY_FILE_LIMIT} bytes")
+    try:
+        value = _frozen(tomllib.loads(data.decode()))
+        return _adapter().validate_python(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        found = None if first["type"] == "missing" else first["input"]
+        raise invalid(where or "as a whole", f"is refused: {first['msg']}", found) from error
+    except (ValueError, RecursionError) as error:
+        raise POLICY_INVALID(f"policy is not TOML: {str(error)[:200]}") from error
+
+
+def _frozen(value: Any) -> Any:  # noqa: ANN401 - whatever TOML holds
+    """The value with tuples for lists, which is what strict validation takes for a tuple."""
+    if isinstance(value, list):
+        return tuple(map(_frozen, value))  # pyright: ignore[reportUnknownArgumentType]  # any list
+    if isinstance(value, dict):
+        return {key: _frozen(item) for key, item in cast("dict[str, Any]", value).items()}
+    return value
+
+
+def _key(
+    where: str, entry: KeyFile, contents: dict[str, bytes], read: Callable[[str], bytes]
+) -> PublicKey:
+    name = entry.file
+    if name == POLICY_FILE or not _is_inside(name):
+        raise invalid(where, "leads out of the policy's folder", name, "a path below it")
+    if name not in contents:
+        contents[name] = read(name)
+    not_after = _seconds(entry.not_after)
+    return PublicKey.from_pem(
+        contents[name], what=f"policy: {name}", code=POLICY_INVALID, not_after=not_after
+    )
+
+
+def _is_inside(name: str) -> bool:
+    return all(part not in {"", ".", ".."} for part in name.split("/")) and not (
+        set(name) & {"\\", "\0", ":"}
+    )
+
+
+def _read(path: Path, name: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(POLICY_FILE_LIMIT + 1)
+    except (OSError, ValueError) as error:
+        raise POLICY_INVALID(f"policy: {name} cannot be read", found=str(path)) from error
+    if len(data) > POLICY_FILE_LIMIT:
+        raise POLICY_INVALID(f"policy: {name} is too large", found=str(path))
+    return data
+
+
+def _seconds(time: datetime | None) -> int | None:
+    return None if time is None else int(time.timestamp())

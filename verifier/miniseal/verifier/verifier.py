@@ -1,0 +1,157 @@
+"""What a host holds: one policy, one state, one clock.
+
+Opening and loading need the standard library alone; what admits is imported when it is first asked
+to. The threat model of the state is in FORMATS section 6: it stops whoever can write files, not
+whoever can read `mac.key`.
+"""
+
+import os
+import time
+
+from miniseal.formats.errors import MinisealError
+from miniseal.verifier.host.load import Loader
+from miniseal.verifier.host.program import Program
+from miniseal.verifier.host.reader import NOT_INSTALLED, StateReader
+from miniseal.verifier.host.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from miniseal.verifier.host.admit import Admission, Admitter
+    from miniseal.verifier.source import Source
+
+__all__ = ["Verifier"]
+
+
+class Verifier:
+    """Admits programs into a host's state, and loads them from it.
+
+    Several processes may use one state at the same time, and several threads one verifier.
+    """
+
+    __slots__ = ("_clock", "_loader", "_policy", "_random", "_reader", "_state")
+
+    def __init__(
+        self,
+        policy: str,
+        state: str,
+        clock: "Callable[[], float]",
+        random: "Callable[[int], bytes]",
+    ) -> None:
+        """Use `Verifier.open`."""
+        self._policy = policy
+        self._state = state
+        self._clock = clock
+        self._random = random
+        self._reader = StateReader(state)
+        self._loader = Loader(policy, self._reader)
+
+    @classmethod
+    def open(
+        cls,
+        policy: "str | os.PathLike[str]",
+        *,
+        state: "str | os.PathLike[str]",
+        clock: "Callable[[], float]" = time.time,
+        random: "Callable[[int], bytes]" = os.urandom,
+    ) -> "Verifier":
+        """A verifier for a policy and a state folder; nothing is read before it is needed.
+
+        Args:
+            policy: path of policy.toml; the files that it names lie below its folder.
+            state: path of a folder, made by the first installation; nobody else should have rights.
+            clock: seconds since 1970.
+            random: secret random bytes, so many as it is asked for.
+        """
+        return cls(
+            os.path.abspath(policy),  # noqa: PTH100 - no pathlib here
+            os.path.abspath(state),  # noqa: PTH100 - no pathlib here
+            clock,
+            random,
+        )
+
+    def load(self, app_id: str, *, floor: int | None = None) -> Program:
+        """The installed program `app_id`: verified bytes, or an error. Never writes but to the log.
+
+        Args:
+            app_id: which.
+            floor: the lowest generation of the state that is accepted, from a counter of the host's
+                own (`Admission.generation`, `Program.generation`), or None.
+
+        Raises:
+            VerificationError: `not-installed`, `mac-invalid`, `record-mismatch`, `record-stale`,
+                `state-rollback`, `state-damaged`, `state-malformed`, `policy-changed`,
+                `clock-rollback`, `admission-expired`, `digest-mismatch`.
+            EnvironmentalError: `state-unreadable`, `mac-key-exposed`.
+        """
+        now = int(self._clock())
+        try:
+            return self._loader.load(app_id, now=now, floor=floor)
+        except MinisealError as error:
+            self._log_refusal(app_id, error, now)
+            raise
+
+    def install(self, app_id: str, source: "Source", reference: str) -> "Admission":
+        """Admit a package: every check, then a record, and from then on `load` returns it.
+
+        Args:
+            app_id: the program that is expected.
+            source: the repository that has it; asked for content, and not trusted.
+            reference: a tag, which has to be the version.name, or a digest.
+
+        Raises:
+            VerificationError: every refusal, by its code.
+            FormatError: content that does not follow its format.
+            UsageError: `policy-invalid`.
+            EnvironmentalError: `state-unreadable`, `state-busy`, and the source's own errors.
+        """
+        return self._admitter().install(app_id, source, reference)
+
+    def readmit(self, app_id: str) -> "Admission":
+        """Check the stored evidence of an installed program again, offline, under today's policy.
+
+        Raises:
+            VerificationError, UsageError, EnvironmentalError: as `install`; `not-installed`.
+        """
+        return self._admitter().readmit(app_id)
+
+    def remove(self, app_id: str) -> None:
+        """Forget a program's content; its highest version code stays known.
+
+        Raises:
+            VerificationError: `not-installed`, or as the state is found.
+            EnvironmentalError: `state-unreadable`, `state-busy`.
+        """
+        self._admitter().remove(app_id)
+
+    def installed(self) -> tuple[Record, ...]:
+        """The current records, by app_id; whether each would load is not asked.
+
+        Raises:
+            VerificationError, EnvironmentalError: as `load`, for a state that cannot be read.
+        """
+        try:
+            head = self._reader.head()
+        except MinisealError as error:
+            if error.code == NOT_INSTALLED.name:
+                return ()
+            raise
+        current = sorted(app_id for app_id, app in head.apps.items() if app.record is not None)
+        return tuple(self._reader.record(head, app_id) for app_id in current)
+
+    def _admitter(self) -> "Admitter":
+        from miniseal.verifier.host.admit import Admitter  # noqa: PLC0415 - not to load
+        from miniseal.verifier.host.state import State  # noqa: PLC0415 - as above
+
+        state = State(self._state, self._reader, self._random)
+        return Admitter(self._policy, state, self._clock)
+
+    def _log_refusal(self, app_id: str, error: MinisealError, now: int) -> None:
+        """Log a refused load as far as that is possible; the refusal itself must get through."""
+        try:
+            from miniseal.verifier.host.refusal import log_refusal  # noqa: PLC0415 - not to load
+
+            log_refusal(self._state, self._reader, app_id, error, now)
+        except Exception:  # noqa: BLE001, S110 - a full disk must not hide why the load was refused
+            pass
