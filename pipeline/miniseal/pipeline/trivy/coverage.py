@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from miniseal.formats.errors import Code, VerificationError
-from miniseal.pipeline.trivy.report import Scan
+from miniseal.pipeline.trivy.report import Package, Scan
 
 __all__ = [
     "CANARY_FOLDER",
@@ -24,6 +24,7 @@ __all__ = [
     "Canary",
     "check_components",
     "check_locks",
+    "wasm_canary",
 ]
 
 SCAN_EMPTY = Code(
@@ -105,7 +106,7 @@ class Canary:
         (folder / "secret.txt").write_text(f"token = '{self.token}'\n", encoding="ascii")
         package = f'version = 3\n\n[[package]]\nname = "{_CANARY}"\nversion = "1.0.0"\n'
         (folder / "Cargo.lock").write_text(package, encoding="ascii")
-        (folder / "app.wasm").write_bytes(_wasm())
+        (folder / "app.wasm").write_bytes(wasm_canary())
         (folder / "app.wasm").chmod(0o755)
 
     def take(self, scan: Scan, *, wasm: bool) -> Scan:
@@ -135,8 +136,8 @@ def _is_canary(target: str) -> bool:
     return target.startswith(f"{CANARY_FOLDER}/")
 
 
-def _wasm() -> bytes:
-    """An empty module with a dependency list as `cargo auditable` embeds it."""
+def wasm_canary() -> bytes:
+    """An empty wasm module with a dependency list as `cargo auditable` embeds it."""
     package = {"name": _CANARY, "version": "1.0.0", "source": "crates.io", "root": True}
     section = b"\x07.dep-v0" + zlib.compress(json.dumps({"packages": [package]}).encode())
     return b"\0asm\x01\0\0\0\0" + _leb128(len(section)) + section
@@ -195,19 +196,15 @@ def _files(tree: Path) -> Iterator[str]:
 def check_components(purls: Iterable[str], scan: Scan) -> None:
     """Every package URL of an ecosystem that the scanner looks up must be in its SBOM scan.
 
+    The scanner looks a component up by its name and version, not by its URL: where they do not
+    agree, the component counts as left out.
+
     Raises:
         VerificationError: `scan-incomplete`, naming them.
     """
-    from packageurl import PackageURL  # noqa: PLC0415 - the pipeline's extra brings it
-
-    def key(text: str) -> tuple[str, str, str, str]:
-        purl = PackageURL.from_string(text)
-        place = (purl.namespace or "").lower()
-        return purl.type, place, _normal(purl.name), purl.version or ""
-
     try:
-        seen = {key(package.purl) for package in scan.packages if package.purl}
-        wanted = {text: key(text) for text in purls}
+        seen = {_key(package.purl) for package in scan.packages if _agrees(package)}
+        wanted = {text: _key(text) for text in purls}
     except ValueError as error:
         raise SCAN_INCOMPLETE(f"a package URL cannot be read: {error}") from error
     missing = sorted(
@@ -215,3 +212,19 @@ def check_components(purls: Iterable[str], scan: Scan) -> None:
     )
     if missing:
         raise SCAN_INCOMPLETE("the scan left out components", found=", ".join(missing)[:2000])
+
+
+def _agrees(package: Package) -> bool:
+    if not package.purl:
+        return False
+    _, place, name, version = _key(package.purl)
+    names = {f"{place}/{name}", f"{place}:{name}"} if place else {name}
+    return package.version == version and _normal(package.name) in map(_normal, names)
+
+
+def _key(text: str) -> tuple[str, str, str, str]:
+    """Type, namespace, name and version, in one spelling."""
+    from packageurl import PackageURL  # noqa: PLC0415 - only SBOM scans need the pipeline's extra
+
+    purl = PackageURL.from_string(text)
+    return purl.type, (purl.namespace or "").lower(), _normal(purl.name), purl.version or ""

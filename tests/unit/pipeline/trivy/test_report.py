@@ -1,0 +1,117 @@
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from miniseal.formats.errors import MinisealError
+from miniseal.pipeline.trivy import report
+
+VULNERABILITY = {
+    "VulnerabilityID": "CVE-2026-1",
+    "PkgName": "a",
+    "PkgIdentifier": {"PURL": "pkg:npm/a@1"},
+    "InstalledVersion": "1",
+    "FixedVersion": "2",
+    "Severity": "HIGH",
+    "Title": "t",
+    "CVSS": {"x": {"V3Score": 7.5}},
+}
+
+
+def document(*results: object, **changes: object) -> bytes:
+    fields = {"SchemaVersion": 2, "Trivy": {"Version": "0.76.0"}, "Results": list(results)}
+    return json.dumps(fields | changes).encode()
+
+
+def test_a_vulnerability_is_read() -> None:
+    scan = report.from_bytes(document({"Target": "lock", "Vulnerabilities": [VULNERABILITY]}))
+
+    assert scan.findings == (
+        report.Finding(
+            id="CVE-2026-1",
+            severity="high",
+            purl="pkg:npm/a@1",
+            name="a",
+            installed="1",
+            fixed="2",
+            target="lock",
+            title="t",
+        ),
+    )
+    assert scan.targets == ("lock",)
+    assert scan.version == "0.76.0"
+
+
+def test_a_path_of_the_package_is_the_target() -> None:
+    result = {"Target": "Node.js", "Vulnerabilities": [VULNERABILITY | {"PkgPath": "n/p.json"}]}
+
+    assert report.from_bytes(document(result)).findings[0].target == "n/p.json"
+
+
+def test_a_severity_nobody_knows_is_unknown() -> None:
+    result = {"Target": "a", "Vulnerabilities": [VULNERABILITY | {"Severity": "SEVERE"}]}
+
+    assert report.from_bytes(document(result)).findings[0].severity == "unknown"
+
+
+def test_secrets_and_packages_are_read_sorted_and_once() -> None:
+    secret = {"RuleID": "r", "Severity": "LOW", "StartLine": 3, "Match": "***"}
+    package = {"Name": "b", "Version": "1", "Identifier": {"PURL": "pkg:npm/b@1"}}
+    nameless = {"Name": "a", "Identifier": {"UID": "1"}}
+
+    scan = report.from_bytes(
+        document({"Target": "x", "Secrets": [secret, secret], "Packages": [package, nameless]})
+    )
+
+    assert scan.secrets == (report.Secret(rule="r", severity="low", target="x", line=3),)
+    assert [(item.name, item.version, item.purl) for item in scan.packages] == [
+        ("a", "", ""),
+        ("b", "1", "pkg:npm/b@1"),
+    ]
+
+
+def test_no_results_are_an_empty_scan() -> None:
+    assert report.from_bytes(document(Results=None)) == report.Scan()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        document(SchemaVersion=1),
+        document(SchemaVersion=3),
+        document(Trivy=None),
+        document(Results="x"),
+        document([]),
+        document({"Target": 3, "Vulnerabilities": []}),
+        document({"Target": "a", "Vulnerabilities": [{"x": 1}]}),
+        document({"Target": "a", "Packages": [{"Name": ""}]}),
+        document({"Target": "a", "Secrets": [{"RuleID": "x", "StartLine": "1"}]}),
+        document()[:-1],
+    ],
+)
+def test_another_document_is_malformed(data: bytes) -> None:
+    with pytest.raises(MinisealError) as error:
+        report.from_bytes(data)
+
+    assert error.value.code == "scan-malformed"
+
+
+NAMES = ["Target", "Packages", "Name", "Identifier", "PURL", "Secrets", "RuleID"]
+JSON = st.recursive(
+    st.none() | st.text() | st.integers() | st.floats(),
+    lambda below: st.lists(below) | st.dictionaries(st.sampled_from(NAMES), below),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary() | st.builds(document, JSON))
+def test_any_bytes_are_a_report_or_malformed(data: bytes) -> None:
+    try:
+        report.from_bytes(data)
+    except MinisealError as error:
+        assert error.code == "scan-malformed"  # noqa: PT017 - most inputs raise, some do not
