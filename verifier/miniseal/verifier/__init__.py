@@ -12,7 +12,7 @@ process is started and no connection opened here; content comes through a `Sourc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from miniseal.verifier.host.admit import Admission
+    from miniseal.verifier.host.admission import Admission
     from miniseal.verifier.host.program import Program
     from miniseal.verifier.host.record import Grants, Record
     from miniseal.verifier.policy.policy import Policy
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Admission": "host.admit",
+    "Admission": "host.admission",
     "Grants": "host.record",
     "Policy": "policy.policy",
     "Program": "host.program",

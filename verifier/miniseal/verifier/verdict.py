@@ -5,6 +5,7 @@ There is no verdict that says no: a refusal is an error with a code.
 
 from dataclasses import dataclass
 
+from miniseal.formats.config import Config
 from miniseal.formats.oci import Descriptor
 from miniseal.formats.predicates.provenance import Provenance
 from miniseal.formats.predicates.vulns import Vulns
@@ -13,7 +14,61 @@ from miniseal.verifier.checks.deny import toolchain_digests
 from miniseal.verifier.evidence import URIS, Evidence
 from miniseal.verifier.host.record import Grants
 
-__all__ = ["Verdict", "summary"]
+__all__ = ["Verdict", "Verified"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """One verified statement, as records and verdicts list it (FORMATS section 6).
+
+    Attributes:
+        bundle: its digest.
+        size: of the bundle, in bytes.
+        predicate_type: of the statement.
+        signers: the policy's names for whoever signed, sorted.
+        key: digest of the public key.
+        builder: the builder's id, of provenance.
+        scanner: the scanner's digest, of a scan that names it.
+        toolchain: digests of what went into a build.
+    """
+
+    bundle: str
+    size: int
+    predicate_type: str
+    signers: tuple[str, ...]
+    key: str
+    builder: str | None = None
+    scanner: str | None = None
+    toolchain: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, evidence: Evidence[object]) -> "Verified":
+        """What is kept of a piece of evidence."""
+        predicate = evidence.predicate
+        build = predicate if isinstance(predicate, Provenance) else None
+        return cls(
+            bundle=evidence.bundle,
+            size=len(evidence.data),
+            predicate_type=URIS[type(predicate)],
+            signers=tuple(sorted(evidence.signers)),
+            key=evidence.key.digest,
+            builder=build.builder_id if build else None,
+            scanner=predicate.scanner_digest if isinstance(predicate, Vulns) else None,
+            toolchain=toolchain_digests(build) if build else (),
+        )
+
+    def to_json(self) -> dict[str, object]:
+        """One entry of `evidence`."""
+        return {
+            "bundle": self.bundle,
+            "size": self.size,
+            "predicateType": self.predicate_type,
+            "signers": list(self.signers),
+            "key": self.key,
+            "builder": self.builder,
+            "scanner": self.scanner,
+            "toolchain": list(self.toolchain),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,59 +76,49 @@ class Verdict:
     """A package that passed every check at one moment.
 
     Attributes:
-        app_id: of the program.
-        version_code: of the package.
-        version_name: of the package.
+        config: of the package.
         package: its manifest.
         namespace: the policy's pattern that applied.
         grants: what a host may give to the program.
-        evidence: everything that was verified, relied upon or not; members as in the record.
+        evidence: everything that was verified, relied upon or not.
         policy_serial: of the policy.
         policy_digest: of the policy with everything it names.
-        verified: seconds since 1970.
-        expires: until when the verdict holds, seconds since 1970.
+        verified_at: seconds since 1970.
+        ends_at: until when the verdict holds, seconds since 1970.
     """
 
-    app_id: str
-    version_code: int
-    version_name: str
+    config: Config
     package: Descriptor
     namespace: str
     grants: Grants
-    evidence: tuple[dict[str, object], ...]
+    evidence: tuple[Verified, ...]
     policy_serial: int
     policy_digest: str
-    verified: int
-    expires: int
+    verified_at: int
+    ends_at: int
+
+    @property
+    def app_id(self) -> str:
+        """Of the program."""
+        return self.config.manifest.app_id
+
+    @property
+    def expires(self) -> str:
+        """Until when the verdict holds, `YYYY-MM-DDTHH:MM:SSZ`."""
+        return to_text(self.ends_at)
 
     def to_json(self) -> dict[str, object]:
         """The `result` of `miniseal verify --json` (FORMATS section 7)."""
+        manifest = self.config.manifest
         return {
-            "app_id": self.app_id,
-            "version": {"code": self.version_code, "name": self.version_name},
+            "app_id": manifest.app_id,
+            "version": {"code": manifest.version_code, "name": manifest.version_name},
             "package": {"digest": self.package.digest, "size": self.package.size},
             "namespace": self.namespace,
             "grants": self.grants.to_json(),
             "limits": dict(self.grants.limits),
-            "evidence": list(self.evidence),
+            "evidence": [each.to_json() for each in self.evidence],
             "policy": {"serial": self.policy_serial, "digest": self.policy_digest},
-            "verified": to_text(self.verified),
-            "expires": to_text(self.expires),
+            "verified": to_text(self.verified_at),
+            "expires": self.expires,
         }
-
-
-def summary(evidence: Evidence[object]) -> dict[str, object]:
-    """One piece of evidence as records and verdicts list it (FORMATS section 6)."""
-    predicate = evidence.predicate
-    return {
-        "bundle": evidence.bundle,
-        "size": len(evidence.data),
-        "predicateType": URIS[type(predicate)],
-        "signers": sorted(evidence.signers),
-        "key": evidence.key.digest,
-        "builder": predicate.builder_id if isinstance(predicate, Provenance) else None,
-        "scanner": predicate.scanner_digest if isinstance(predicate, Vulns) else None,
-        "toolchain": list(
-            toolchain_digests(predicate) if isinstance(predicate, Provenance) else ()
-        ),
-    }

@@ -12,13 +12,13 @@ from miniseal.formats.errors import MinisealError
 from miniseal.verifier.host.load import Loader
 from miniseal.verifier.host.program import Program
 from miniseal.verifier.host.reader import NOT_INSTALLED, StateReader
-from miniseal.verifier.host.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from miniseal.verifier.host.admit import Admission, Admitter
+    from miniseal.verifier.host.admission import Admission
+    from miniseal.verifier.host.admit import Admitter
     from miniseal.verifier.source import Source
 
 __all__ = ["Verifier"]
@@ -125,12 +125,14 @@ class Verifier:
         """
         self._admitter().remove(app_id)
 
-    def installed(self) -> tuple[Record, ...]:
-        """The current records, by app_id; whether each would load is not asked.
+    def installed(self) -> "tuple[Admission, ...]":
+        """What is installed, by app_id.
 
         Raises:
             VerificationError, EnvironmentalError: as `load`, for a state that cannot be read.
         """
+        from miniseal.verifier.host.admission import Admission  # noqa: PLC0415 - not to load
+
         try:
             head = self._reader.head()
         except MinisealError as error:
@@ -138,7 +140,7 @@ class Verifier:
                 return ()
             raise
         current = sorted(app_id for app_id, app in head.apps.items() if app.record is not None)
-        return tuple(self._reader.record(head, app_id) for app_id in current)
+        return tuple(Admission(self._reader.record(head, app_id)) for app_id in current)
 
     def _admitter(self) -> "Admitter":
         from miniseal.verifier.host.admit import Admitter  # noqa: PLC0415 - not to load

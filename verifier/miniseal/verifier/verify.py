@@ -22,7 +22,7 @@ from miniseal.verifier.evidence import Evidence
 from miniseal.verifier.fetch import Content, Fetched, fetch, fetch_content
 from miniseal.verifier.policy.policy import Policy
 from miniseal.verifier.source import Source
-from miniseal.verifier.verdict import Verdict, summary
+from miniseal.verifier.verdict import Verdict, Verified
 
 __all__ = ["VERIFICATION_FAILED", "Examined", "examine", "refusing", "verify"]
 
@@ -106,16 +106,14 @@ def examine(app_id: str, source: Source, reference: str, policy: Policy, now: in
     wasm = config.wasm.digest
     relied = check_required(namespace, collected, policy, wasm=wasm, now=now)
     verdict = Verdict(
-        app_id=app_id,
-        version_code=config.manifest.version_code,
-        version_name=config.manifest.version_name,
+        config=config,
         package=package,
         namespace=namespace.apps,
         grants=grants,
-        evidence=tuple(map(summary, collected.evidence)),
+        evidence=tuple(map(Verified.of, collected.evidence)),
         policy_serial=policy.serial,
         policy_digest=policy.digest,
-        verified=now,
-        expires=expiry(policy, relied.evidence, relied.ends, now),
+        verified_at=now,
+        ends_at=expiry(policy, relied.evidence, relied.ends, now),
     )
     return Examined(verdict=verdict, fetched=fetched, content=content, evidence=collected.evidence)

@@ -24,9 +24,9 @@ def check_policy(policy: Policy, now: int) -> None:
     Raises:
         VerificationError: `policy-expired`.
     """
-    if now >= policy.expires:
+    if now >= policy.end:
         raise POLICY_EXPIRED(
-            "the policy has expired", found=to_text(now), expected=to_text(policy.expires)
+            "the policy has expired", found=to_text(now), expected=f"before {policy.expires}"
         )
 
 
@@ -43,4 +43,4 @@ def expiry(
     """
     keys = (each.key.not_after for each in relied)
     known = (end for end in keys if end is not None)
-    return min(policy.expires, now + policy.max_admission_age, *known, *ends)
+    return min(policy.end, now + policy.max_admission_age, *known, *ends)

@@ -11,11 +11,11 @@ not tell which of the two is the older.
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
 from miniseal.formats.errors import Code, MinisealError, VerificationError
 from miniseal.formats.oci import Descriptor
 from miniseal.verifier.checks.version import check_highest
+from miniseal.verifier.host.admission import Admission
 from miniseal.verifier.host.audit import entry
 from miniseal.verifier.host.head import AppHead, Head, PolicyMark
 from miniseal.verifier.host.load import check_clock
@@ -27,7 +27,7 @@ from miniseal.verifier.policy.policy import Policy
 from miniseal.verifier.source import Source
 from miniseal.verifier.verify import Examined, examine, refusing
 
-__all__ = ["POLICY_ROLLBACK", "POLICY_SERIAL_REUSED", "Admission", "Admitter"]
+__all__ = ["POLICY_ROLLBACK", "POLICY_SERIAL_REUSED", "Admitter"]
 
 POLICY_ROLLBACK = Code(
     "policy-rollback",
@@ -43,23 +43,6 @@ POLICY_SERIAL_REUSED = Code(
     cause="policy.toml, or a key file that it names, was edited without raising the serial",
     remedy="raise `serial` in policy.toml",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admission:
-    """An admission that was recorded.
-
-    Attributes:
-        record: what was recorded.
-        generation: of the head; a host with a counter keeps it as the next `floor`.
-    """
-
-    record: Record
-    generation: int
-
-    def to_json(self) -> dict[str, object]:
-        """The `result` of `miniseal install --json` (FORMATS section 7)."""
-        return self.record.to_json()
 
 
 class Admitter:
@@ -113,12 +96,12 @@ class Admitter:
             _check_serial(head.policy, policy.mark)
             check_clock(head, now)
             known = head.apps.get(app_id)
-            check_highest(known, verdict.version_code, verdict.package.digest)
+            check_highest(known, verdict.config.manifest.version_code, verdict.package.digest)
             for data in _contents(examined):
                 self._state.write_blob(data)
             record = _record(examined, head)
             app = AppHead(
-                code=verdict.version_code,
+                code=verdict.config.manifest.version_code,
                 package=verdict.package.digest,
                 record=self._state.write_record(record),
                 generation=record.generation,
@@ -141,7 +124,7 @@ class Admitter:
             self._state.write_head(following)
             if known is not None:
                 self._state.sweep(following)
-        return Admission(record=record, generation=following.generation)
+        return Admission(record)
 
     @contextmanager
     def _deciding(self, event: str, app_id: str, policy: Policy, now: int) -> Generator[None]:
@@ -201,8 +184,8 @@ def _record(examined: Examined, head: Head) -> Record:
         host=head.host,
         app_id=verdict.app_id,
         namespace=verdict.namespace,
-        version_code=verdict.version_code,
-        version_name=verdict.version_name,
+        version_code=verdict.config.manifest.version_code,
+        version_name=verdict.config.manifest.version_name,
         package=_blob(verdict.package),
         config=_blob(package.config),
         wasm=_blob(package.wasm),
@@ -210,10 +193,10 @@ def _record(examined: Examined, head: Head) -> Record:
         grants=verdict.grants,
         policy_serial=verdict.policy_serial,
         policy_digest=verdict.policy_digest,
-        evidence=verdict.evidence,
+        evidence=tuple(each.to_json() for each in verdict.evidence),
         generation=head.generation + 1,
-        admitted=verdict.verified,
-        expires=verdict.expires,
+        admitted=verdict.verified_at,
+        expires=verdict.ends_at,
     )
 
 

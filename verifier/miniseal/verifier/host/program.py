@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from miniseal.formats.members import Members
 from miniseal.formats.strictjson import JSON_MALFORMED, loads
+from miniseal.formats.times import to_text
 from miniseal.verifier.host.record import Grants, Record
 
 TYPE_CHECKING = False
@@ -29,7 +30,7 @@ class Program:
         config: likewise; canonical JSON.
         grants: what the host may give to the program.
         evidence: what was verified at admission, as in the record.
-        expires: when the admission ends, seconds since 1970.
+        expires: when the admission ends, `YYYY-MM-DDTHH:MM:SSZ`.
         generation: of the head; for a host's counter.
     """
 
@@ -58,7 +59,7 @@ class Program:
         self.package: str = record.package.digest
         self.grants: Grants = record.grants
         self.evidence: tuple[dict[str, object], ...] = record.evidence
-        self.expires: int = record.expires
+        self.expires: str = to_text(record.expires)
         self.generation = generation
         self.wasm = wasm
         self.config = config

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from miniseal.formats.digest import sha256
 from miniseal.formats.errors import Code, VerificationError
 from miniseal.formats.strictjson import canonical
+from miniseal.formats.times import to_text
 from miniseal.verifier.host.head import PolicyMark
 from miniseal.verifier.host.load import POLICY_FILE, POLICY_FILE_LIMIT
 from miniseal.verifier.policy.model import Document, KeyFile, Namespace
@@ -94,9 +95,24 @@ class Policy:
         return self.document.serial
 
     @property
-    def expires(self) -> int:
-        """Seconds since 1970."""
+    def expires(self) -> str:
+        """`YYYY-MM-DDTHH:MM:SSZ`."""
+        return to_text(self.end)
+
+    @property
+    def end(self) -> int:
+        """When it expires, seconds since 1970."""
         return int(self.document.expires.timestamp())
+
+    @property
+    def signers(self) -> tuple[str, ...]:
+        """The names of everybody whom the policy knows."""
+        return tuple(self.document.signer)
+
+    @property
+    def namespaces(self) -> tuple[Namespace, ...]:
+        """In the order of the file, which means nothing."""
+        return self.document.namespace
 
     @property
     def max_admission_age(self) -> int:
