@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -73,6 +74,22 @@ def gone_within(marker: str, seconds: float) -> bool:
 def test_this_machine_offers_an_isolation() -> None:
     assert ISOLATIONS
     assert detect() == ISOLATIONS[0]
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("unshare", "--user", "--map-root-user", "--mount", "--pid", "--net", "--fork", "true"),
+        ("bwrap", "--unshare-user", "--unshare-net", "--ro-bind", "/", "/", "true"),
+    ],
+    ids=["unshare", "bwrap"],
+)
+def test_an_isolation_works_where_its_tool_does(argv: tuple[str, ...]) -> None:
+    installed = shutil.which(argv[0]) is not None
+
+    usable = installed and subprocess.run(argv, check=False).returncode == 0
+
+    assert (argv[0] in ISOLATIONS) is usable
 
 
 def test_detection_works_inside_an_event_loop() -> None:

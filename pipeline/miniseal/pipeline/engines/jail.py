@@ -218,7 +218,7 @@ def _supervise(plan: Plan, link: socket.socket) -> int:
         os.read(wake_read, 4096)
         status = _reap(child)
     if not contained:
-        _kill_descendants()
+        _kill_descendants(child)
     code = os.waitstatus_to_exitcode(status) if status is not None else -signal.SIGKILL
     return code if code >= 0 else 128 - code
 
@@ -237,8 +237,13 @@ def _reap(child: int) -> int | None:
             status = ended
 
 
-def _kill_descendants() -> None:
-    """Without a process namespace: kill children until there are none; orphans come to us."""
+def _kill_descendants(child: int) -> None:
+    """Without a process namespace: kill children until there are none; orphans come to us.
+
+    Where orphans do not come (not Linux), the command's own process group is all that is killed.
+    """
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child, signal.SIGKILL)
     while children := _children():
         for pid in children:
             os.kill(pid, signal.SIGKILL)
