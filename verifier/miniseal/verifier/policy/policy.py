@@ -4,14 +4,15 @@ The policy's author is trusted; whoever can replace the file is not stopped here
 and digest in the host's state. Nothing is verified here.
 """
 
+import json
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time
 from functools import cache
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from miniseal.formats.digest import sha256
 from miniseal.formats.errors import Code, VerificationError
@@ -151,8 +152,9 @@ def _document(data: bytes) -> Document:
     if len(data) > POLICY_FILE_LIMIT:
         raise POLICY_INVALID("policy is too large", expected=f"at most {POLICY_FILE_LIMIT} bytes")
     try:
-        value = _frozen(tomllib.loads(data.decode()))
-        return _adapter().validate_python(value)
+        # As JSON, in which strict validation takes objects for dataclasses and arrays for tuples.
+        text = json.dumps(tomllib.loads(data.decode()), default=_text)
+        return _adapter().validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -162,13 +164,11 @@ def _document(data: bytes) -> Document:
         raise POLICY_INVALID(f"policy is not TOML: {str(error)[:200]}") from error
 
 
-def _frozen(value: Any) -> Any:  # noqa: ANN401 - whatever TOML holds
-    """The value with tuples for lists, which is what strict validation takes for a tuple."""
-    if isinstance(value, list):
-        return tuple(map(_frozen, value))  # pyright: ignore[reportUnknownArgumentType]  # any list
-    if isinstance(value, dict):
-        return {key: _frozen(item) for key, item in cast("dict[str, Any]", value).items()}
-    return value
+def _text(value: object) -> str:
+    """A TOML date or time as the text that JSON has for it."""
+    if isinstance(value, date | time):  # a datetime is a date
+        return value.isoformat()
+    raise ValueError(f"policy has a {type(value).__name__}")
 
 
 def _key(
