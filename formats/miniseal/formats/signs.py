@@ -10,10 +10,10 @@ them fast. Nothing is compiled before the first asset is classified.
 __all__ = ["ACTIVE", "ELEMENT", "MARKUP_START", "POLYGLOT", "SCRIPT", "WAT"]
 
 WAT = (
-    rb"(?:\s++|;;[^\n]*+)*+\((?:;|\s*+(?:\(;|;;|@|(?:module|component|type|rec|import|func|table"
+    rb"\A(?:\s++|;;[^\n]*+)*+\((?:;|\s*+(?:\(;|;;|@|(?:module|component|type|rec|import|func|table"
     rb"|memory|global|export|start|elem|data|tag)\b))"
 )
-MARKUP_START = rb"\s*+<[A-Za-z!?/_:]"
+MARKUP_START = rb"\A\s*+<[A-Za-z!?/_:]"
 ACTIVE = (
     (
         rb"<(?:[\w.-]{1,64}:)?+(?:script|iframe|frame|frameset|html|object|embed|applet|svg|base|meta"
@@ -59,13 +59,13 @@ _MEMBER = (
     rb"|\.exports\s*+=|^exports\.\w"
 )
 _FUNCTION = (
-    rb"\bfunction\b(?:\s*+\*?+\s*+[\w$]++\s*+\(|\s*+\*?+\s*+\([^)]{0,300}\)\s*+\{)"
+    rb"\bfunction(?:\*?+\(|\b\s*+\*?+\s*+[\w$]{0,100}+(?:(?<=[\w$])\(|\s*+\([^)]{0,300}\)\s*+\{))"
     rb"|=>\s*+[\w({\[\"'`]|\bnew\s++Function\b"
 )
 POLYGLOT = (
     rb"\A(?:GIF8[79]a|BM|RIFF|\xff\xd8\xff[\xe0-\xef])\s*+(?:/\*|//|=)|<\?php\b",
     _CALL,
-    rb"\bfunction\b\s*+\*?+\s*+[\w$]*+\s*+\(|\bnew\s++Function\b",
+    rb"\bfunction\b\s*+\*?+\s*+[\w$]{0,100}+\s*+\(|\bnew\s++Function\b",
 )
 _CSS_FUNCTION = (
     rb"(?!(?:attr|blur|brightness|calc|circle|clamp|color|contrast|counters?|ellipse|env|format|hsla?"
@@ -90,6 +90,7 @@ _LINE = (
             rb"(?:async\s++)?+def\s++\w++\s*+\(|class\s++\w++[^\n]{0,200}:[ \t\r]*$",
             rb"(?:print|open|compile|input|exit|quit)\s*+\(",
             rb"(?:if|while|with|try|for|elif|else|except)\b[^\n]{0,200}:[ \t\r]*\n[ \t]++\S",
+            rb"return\b[^\n;]{0,200};",
             rb"(?:fi|done|esac)[ \t\r]*$|(?:export|alias)\s++\w++=",
             (
                 rb"(?:rm|curl|wget|chmod|chown|sudo|mkdir|cp|mv|cat|echo|exec|eval|source|kill|sh|bash"
@@ -110,14 +111,14 @@ SCRIPT = (
     _after(rb"\s\(", *_BLOCKS) + rb"[^\n{]{0,200}\)\s*+\{",
     (
         rb"(?<![-.\w])(?:class\s++[\w$]++[^\n{;]{0,200}\{|class\s*+\{|(?:try|do|else|finally)\s*+\{"
-        rb"|return\b[^\n;]{0,200};|throw\s++[\w$.\"'(]++[^\n;]{0,100};|new\s++[A-Z][\w$]*+\()"
+        rb"|throw\s++[\w$.\"'(]++[^\n;]{0,100};|new\s++[A-Z][\w$]*+\()"
     ),
     # statements that share a line
     (
-        rb"[;{}]\s*+(?:const|let|var)\s++[\w$\[{]"
+        rb"[;{}]\s*+(?:(?:const|let|var)\s++[\w$\[{]|return\b)|\*/[ \t]*+[\w$.]++\("
         rb"|[;}][ \t]*+(?!charset\b)[\w$.]++\s*+[-+*/|&^]?+=[^=][^\n;]{0,200};"
-        rb"|[;}=!][ \t]*+[\w$]++\.[\w$.]++\([^\n)]{0,400}\)|;\s*+(?:then|do)[ \t\r]*\n|<\?="
-        rb"|;\s*+do\s[^\n]{0,200};\s*+done\b"
+        rb"|[;}=!][ \t]*+[\w$]++\.[\w$.]++\([^\n)]{0,400}\)|<\?(?:=|php\b)"
+        rb"|;\s*+(?:then|do)[ \t\r]*\n|;\s*+do\s[^\n]{0,200};\s*+done\b"
     ),
     # written to be unreadable
     (
