@@ -57,6 +57,7 @@ from miniseal.verifier.verifier import Verifier
 __all__ = [
     "APP",
     "BUILDER",
+    "CHECKS",
     "CONTENT_MISSING",
     "NOW",
     "POLICY",
@@ -65,6 +66,7 @@ __all__ = [
     "Package",
     "Repository",
     "Scene",
+    "assemble",
     "bundle",
     "checks",
     "cosign_signature",
