@@ -43,8 +43,8 @@ def errors_page() -> str:
     """The table of error codes."""
     lines = [
         HEAD + "# Error codes\n",
-        "Codes are stable and never reused. The family decides the exit code: `VerificationError` and",
-        "`FormatError` end with 1, `UsageError` and `EnvironmentalError` with 2.\n",
+        "Codes are stable and never reused. The family decides the exit code: `VerificationError`",
+        "and `FormatError` end with 1, `UsageError` and `EnvironmentalError` with 2.\n",
         "| code | family | meaning | usual cause | remedy |",
         "|---|---|---|---|---|",
     ]

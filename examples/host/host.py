@@ -2,8 +2,8 @@
 
     python host.py --policy policy.toml --state STATE com.example.tip tip 12000 15
 
-Nothing of the program is touched before `Verifier.load` has returned. What it may import is what the
-admission granted, not what the wasm asks for: nothing else is linked.
+Nothing of the program is touched before `Verifier.load` has returned. What it may import is what
+the admission granted, not what the wasm asks for: nothing else is linked.
 """
 
 import argparse

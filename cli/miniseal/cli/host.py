@@ -56,13 +56,16 @@ def open_source(text: str) -> tuple[Store, str]:
 
 
 def verdict_lines(verdict: Verdict) -> tuple[str, ...]:
-    """A verdict for people: the package, then the evidence that carried it."""
+    """A verdict for people: the package, then the evidence that was verified."""
     manifest = verdict.config.manifest
     return (
         f"{manifest.app_id} {manifest.version_name} (code {manifest.version_code}): verified",
         f"  package   {verdict.package.digest}",
         f"  namespace {verdict.namespace}, good until {verdict.expires}",
-        *(f"  evidence  {item.predicate_type}  by {item.signer}" for item in verdict.evidence),
+        *(
+            f"  evidence  {each.predicate_type}  by {', '.join(each.signers)}"
+            for each in verdict.evidence
+        ),
     )
 
 

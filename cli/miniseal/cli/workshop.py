@@ -1,7 +1,7 @@
 """What the building commands share: an engine, the tool cache, and how a package reads."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ __all__ = ["engine", "packed_lines", "packed_result", "tool_cache"]
 
 
 @contextmanager
-def engine(*, isolate: bool = True) -> Iterator[LocalEngine]:
+def engine(*, isolate: bool = True) -> Generator[LocalEngine]:
     """The local engine with the best isolation that works here."""
     with LocalEngine(detect() if isolate else None) as local:
         yield local

@@ -6,7 +6,7 @@ prints; a sink does.
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, TextIO
@@ -68,7 +68,7 @@ class Events:
         )
 
     @contextmanager
-    def step(self, name: str) -> Iterator[dict[str, object]]:
+    def step(self, name: str) -> Generator[dict[str, object]]:
         """A step: started now, finished (with the facts put into the dict) or failed at the end."""
         facts: dict[str, object] = {}
         error: dict[str, str | None] | None = {"code": "interrupted", "message": "interrupted"}

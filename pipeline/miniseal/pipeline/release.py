@@ -168,17 +168,15 @@ def _already(made: Made, given: Release, policy: Policy) -> Released | None:
     Raises:
         UsageError: `tag-exists`, where the version names another package.
     """
-    tags = publish.tags_of(made.packed)
-    held = given.store.tags()
-    publish.check_free(held, tags)
-    if any(name not in held for name in tags):
+    if not publish.is_tagged(given.store, made.packed):
         return None
     try:
         verdict = _verdict(made, given, policy)
     except MinisealError:
         return None
     given.events.emit("publish", "cached", package=verdict.package.digest)
-    return Released(packed=made.packed, tags=tuple(tags), verdict=verdict, unchanged=True)
+    tags = tuple(publish.tags_of(made.packed))
+    return Released(packed=made.packed, tags=tags, verdict=verdict, unchanged=True)
 
 
 async def _prove(made: Made, given: Release, work: Path, started: str) -> tuple[attest.Claim, ...]:

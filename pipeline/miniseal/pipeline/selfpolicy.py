@@ -128,7 +128,7 @@ def _text(
 ) -> str:
     manifest, settings = project.manifest, project.settings
     uses = sorted({use for interfaces in settings.permissions.values() for use in interfaces})
-    versions = dict(use.partition("@")[::2] for use in uses)
+    names = {use.partition("@")[0]: use.partition("@")[2] or "1.0.0" for use in uses}
     return _POLICY.substitute(
         expires=expires,
         key=_quote(key),
@@ -151,7 +151,7 @@ def _text(
         platform=manifest.platform_min_code,
         always=_array(ALWAYS),
         interfaces=", ".join(
-            f"{_quote(name)} = {_quote(version)}" for name, version in versions.items()
+            f"{_quote(name)} = {_quote(version)}" for name, version in names.items()
         ),
     )
 

@@ -59,10 +59,14 @@ def _isolation() -> str:
 
 
 def _scanner(named: Path | None) -> str:
-    from miniseal.pipeline.trivy.run import locate  # noqa: PLC0415
+    from miniseal.packager.lock import pinned  # noqa: PLC0415
+    from miniseal.pipeline.trivy.run import Trivy  # noqa: PLC0415
 
-    scanner = locate(named, os.environ.get("PATH", ""))
-    return f"trivy at {scanner.path}, {scanner.digest}"
+    pins = pinned(()).scanner
+    scanner = Trivy.locate(
+        named, search=os.environ.get("PATH", ""), pinned=pins.digests, version=pins.version
+    )
+    return f"trivy {scanner.version} at {scanner.path}"
 
 
 def _database(named: Path | None) -> str:

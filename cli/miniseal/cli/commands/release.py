@@ -98,9 +98,9 @@ def command(
                     signer=FileSigner.load(key),
                     scan=ScanSettings(
                         trivy=trivy,
-                        path=os.environ.get("PATH", ""),
+                        search=os.environ.get("PATH", ""),
                         database=database or workshop.trivy_database(),
-                        max_age_seconds=max_age * 86400,
+                        max_age=max_age * 86400,
                     ),
                     policy=Policy.load(policy) if policy else None,
                     unsafe_no_isolation=unsafe_no_isolation,

@@ -124,7 +124,7 @@ def _stranger(stage: Stage) -> str:
     stage.title("refused: the same program, signed by somebody the platform does not know")
     stage.run("keys", "generate", str(stage.folder / "stranger.key"))
     _release(stage, stage.examples / "tip", "stranger", key="stranger")
-    return _refused(stage, "attestation-missing", "stranger")
+    return _refused(stage, "identity-mismatch", "stranger")
 
 
 def _wrapped(stage: Stage) -> str:
@@ -139,7 +139,7 @@ def _wrapped(stage: Stage) -> str:
     for referrer in source.referrers(source.resolve("1.2.0")):
         _carry_over(source, referrer, target, forged)
     target.tag("1.2.0", forged)
-    return _refused(stage, "attestation-missing", "wrapped-registry")
+    return _refused(stage, "subject-mismatch", "wrapped-registry")
 
 
 def _undeclared(stage: Stage) -> str:

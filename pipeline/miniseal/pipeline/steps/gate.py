@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from miniseal.formats.errors import Code, VerificationError
 from miniseal.formats.predicates.vulns import Vulns
 from miniseal.pipeline.trivy.run import Secret
-from miniseal.verifier.thresholds import check_vulnerabilities
+from miniseal.verifier.thresholds import check_severity
 
 __all__ = ["SECRET_FOUND", "Checks", "gate"]
 
@@ -50,7 +50,7 @@ def gate(scan: Vulns, secrets: tuple[Secret, ...], *, fail_on: str, rebuilt: boo
             found=f"{first.rule} in {first.target} line {first.line}",
             expected="none",
         )
-    check_vulnerabilities(scan.findings, fail_on)
+    check_severity(scan, fail_on)
     done = ("coverage", "secrets")
     if rebuilt:
         return Checks(passed=("coverage", "rebuild", "secrets"))

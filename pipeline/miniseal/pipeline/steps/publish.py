@@ -7,13 +7,14 @@ the same content again and completes.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from miniseal.formats.errors import EnvironmentalError
 from miniseal.formats.oci import Descriptor
 from miniseal.packager import Packed
 from miniseal.registry import Store
 from miniseal.registry.attach import attach
-from miniseal.registry.store import TAG_EXISTS
+from miniseal.registry.store import CONTENT_MISSING, TAG_EXISTS
 
-__all__ = ["Signed", "check_free", "push", "push_evidence", "tag", "tags_of"]
+__all__ = ["Signed", "is_tagged", "push", "push_evidence", "tag", "tags_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,20 +55,32 @@ def tags_of(packed: Packed) -> Mapping[str, Descriptor]:
     return {built.tag: built.descriptor for built in (packed.wasm, packed.image, packed.package)}
 
 
-def check_free(held: Mapping[str, Descriptor], tags: Mapping[str, Descriptor]) -> None:
-    """Refuse early what `tag` would refuse at the end.
+def is_tagged(store: Store, packed: Packed) -> bool:
+    """Whether all tags name this content already; other content under one is refused early.
 
     Raises:
-        UsageError: `tag-exists`.
+        UsageError: `tag-exists`, as `tag` would at the end.
     """
+    tags = tags_of(packed)
+    held = {name: _held(store, name) for name in tags}
     for name, descriptor in tags.items():
-        other = held.get(name)
+        other = held[name]
         if other is not None and other.digest != descriptor.digest:
             raise TAG_EXISTS(
                 f"{name} is published already, with other content",
                 found=other.digest,
                 expected=descriptor.digest,
             )
+    return all(held.values())
+
+
+def _held(store: Store, name: str) -> Descriptor | None:
+    try:
+        return store.resolve(name)
+    except EnvironmentalError as error:
+        if error.code != CONTENT_MISSING.name:
+            raise
+        return None
 
 
 def tag(store: Store, packed: Packed) -> tuple[str, ...]:

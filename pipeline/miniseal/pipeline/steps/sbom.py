@@ -5,6 +5,11 @@ it are added. The serial number is derived from the content and there is no time
 agree.
 """
 
+# The library's serialisation decorators hide its classes from pyright; mypy sees them.
+# pyright: reportCallIssue=false, reportAttributeAccessIssue=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportArgumentType=false, reportReturnType=false
+
 import json
 import uuid
 from collections.abc import Iterable

@@ -55,7 +55,7 @@ async def test(
         return 1
     if not settings.test:
         return 0
-    calls = [
+    calls: list[dict[str, object]] = [
         {"call": call.call, "args": list(call.args), "expect": list(call.expect)}
         for call in settings.test
     ]

@@ -1,0 +1,189 @@
+"""sbom and scan: trivy over the source, the unpacked package and the bill of materials.
+
+The bill's packages are what trivy read from the source's lock files; each of its components must
+come back from the scan of the bill. What a scan did not see is a failure, never a pass. Strings of
+the wasm's data segments are laid beside it as text, because the scanner does not look for secrets
+in binaries.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from miniseal.formats import times
+from miniseal.formats.predicates import vulns
+from miniseal.formats.wasm.inspect import data_segments
+from miniseal.packager import Packed
+from miniseal.pipeline.engines.engine import Engine
+from miniseal.pipeline.events import Events
+from miniseal.pipeline.steps.resolve import Resolved
+from miniseal.pipeline.steps.sbom import bill_of
+from miniseal.pipeline.trivy.coverage import check_components
+from miniseal.pipeline.trivy.database import Database
+from miniseal.pipeline.trivy.run import Finding, Scan, Scanner, Secret, Trivy
+
+__all__ = ["ScanSettings", "Scanned", "scan"]
+
+_TEXT = re.compile(rb"[\x20-\x7e]{6,}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanSettings:
+    """Which scanner and which database.
+
+    Attributes:
+        trivy: the binary, or None: the one on `search`.
+        search: a PATH.
+        database: a folder with trivy.db and metadata.json.
+        max_age: of the database, seconds.
+    """
+
+    trivy: Path | None
+    search: str
+    database: Path
+    max_age: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scanned:
+    """What the scans found.
+
+    Attributes:
+        bill: the CycloneDX document.
+        vulns: the predicate, all scans together.
+        secrets: likely secrets, all scans together.
+    """
+
+    bill: dict[str, object]
+    vulns: vulns.Vulns
+    secrets: tuple[Secret, ...]
+
+
+async def scan(
+    resolved: Resolved,
+    packed: Packed,
+    *,
+    settings: ScanSettings,
+    engine: Engine,
+    events: Events,
+    clock: Callable[[], float],
+    work: Path,
+) -> Scanned:
+    """Make the bill and scan everything.
+
+    Raises:
+        EnvironmentalError: `scanner-missing`, `scanner-failed`, `database-missing`.
+        VerificationError: `scanner-not-pinned`, `database-stale`, `scan-empty`, `scan-incomplete`.
+        FormatError: `database-invalid`, `scan-malformed`.
+    """
+    project = resolved.project
+    with events.step("sbom") as facts:
+        started = int(clock())
+        scanner = _scanner(resolved, settings, engine, started)
+        source = await scanner.source(resolved.snapshot)
+        recipe = project.recipe()
+        bill = bill_of(
+            packed.config,
+            source.packages,
+            recipe.tools if recipe else (),
+            package_digest=packed.package.descriptor.digest,
+        )
+        facts.update(components=_count(bill))
+    with events.step("scan") as facts:
+        package = await scanner.package(_unpack(packed, work / "package"))
+        listed = await scanner.sbom(json.dumps(bill).encode("utf-8"))
+        check_components(_urls(bill), listed)
+        scans = {"source": source, "package": package, "sbom": listed}
+        predicate = _predicate(scanner, scans, started=started, finished=int(clock()))
+        facts.update(scanner=scanner.trivy.version, database=scanner.database.digest)
+        facts.update(database_date=times.to_text(scanner.database.updated))
+        facts.update(findings=len(predicate.findings))
+    return Scanned(bill=bill, vulns=predicate, secrets=_secrets(scans))
+
+
+def _scanner(resolved: Resolved, settings: ScanSettings, engine: Engine, now: int) -> Scanner:
+    pinned = resolved.project.lock.scanner
+    trivy = Trivy.locate(
+        settings.trivy, search=settings.search, pinned=pinned.digests, version=pinned.version
+    )
+    database = Database.open(settings.database)
+    database.check_age(now=now, max_age=settings.max_age)
+    return Scanner(engine=engine, trivy=trivy, database=database)
+
+
+def _unpack(packed: Packed, folder: Path) -> Path:
+    """The package as files: the wasm executable (else trivy skips it), its strings, the assets."""
+    contents = packed.contents
+    wasm, _ = packed.blobs[packed.config.wasm.digest]
+    modules = {"app.wasm": wasm, **{name: contents.assets[name] for name in contents.nested}}
+    for name, data in {**contents.assets, **modules}.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        path.chmod(0o755)
+    for name, data in modules.items():
+        texts = [text for segment in data_segments(data) for text in _TEXT.findall(segment)]
+        (folder / f"{name}.strings.txt").write_bytes(b"\n".join(texts) + b"\n")
+    return folder
+
+
+def _predicate(
+    scanner: Scanner, scans: dict[str, Scan], *, started: int, finished: int
+) -> vulns.Vulns:
+    trivy, database = scanner.trivy, scanner.database
+    found = {
+        _finding(place, finding) for place, result in scans.items() for finding in result.findings
+    }
+    return vulns.Vulns(
+        scanner_uri=f"pkg:generic/trivy@{trivy.version}?checksum={trivy.digest}",
+        scanner_version=trivy.version,
+        database_uri=f"pkg:generic/trivy-db@2?checksum={database.digest}",
+        database_version="2",
+        database_updated=times.to_text(database.updated),
+        findings=tuple(sorted(found, key=_order)),
+        started_on=times.to_text(started),
+        finished_on=times.to_text(finished),
+    )
+
+
+def _finding(place: str, finding: Finding) -> vulns.Finding:
+    return vulns.Finding(
+        id=finding.id,
+        severity=finding.severity,
+        package=finding.purl or None,
+        installed=finding.installed or None,
+        fixed=finding.fixed or None,
+        source=f"{place}:{finding.target}" if finding.target else place,
+    )
+
+
+def _order(finding: vulns.Finding) -> tuple[str, str, str]:
+    return finding.id, finding.package or "", finding.source or ""
+
+
+def _secrets(scans: dict[str, Scan]) -> tuple[Secret, ...]:
+    return tuple(
+        Secret(
+            target=f"{place}:{secret.target}",
+            line=secret.line,
+            rule=secret.rule,
+            severity=secret.severity,
+        )
+        for place, result in scans.items()
+        for secret in result.secrets
+    )
+
+
+def _components(bill: dict[str, object]) -> Iterable[dict[str, object]]:
+    components = bill.get("components")
+    return components if isinstance(components, list) else ()  # pyright: ignore[reportUnknownVariableType]
+
+
+def _count(bill: dict[str, object]) -> int:
+    return len(list(_components(bill)))
+
+
+def _urls(bill: dict[str, object]) -> list[str]:
+    return [str(part["purl"]) for part in _components(bill) if "purl" in part]
