@@ -1,22 +1,16 @@
-"""The distribution as users get it: what the wheel holds, and what it does in an empty environment.
+"""What the wheel holds, and what it does in an environment with nothing else."""
 
-Environments are filled with the locked versions by hash, from uv's cache where that has them.
-"""
-
-import hashlib
 import json
-import os
-import subprocess
-import sys
 import tarfile
 import zipfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from kit.wheel import ROOT, Environment, hatch, install
+
 PARTS = sorted(folder.parent.name for folder in ROOT.glob("*/miniseal"))
 EPOCH = {"SOURCE_DATE_EPOCH": "1700000000"}
 ELSEWHERE = {"LC_ALL": "C", "PYTHONHASHSEED": "7", "TZ": "Asia/Kathmandu"}
@@ -59,50 +53,6 @@ print(json.dumps(ended))
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
-    """A virtual environment with the wheel in it."""
-
-    folder: Path
-
-    def run(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
-        """A program of the environment; it sees nothing of this repository."""
-        return subprocess.run(
-            [self.folder / "bin" / words[0], *words[1:]],
-            cwd=self.folder,
-            env={name: text for name, text in os.environ.items() if name != "PYTHONPATH"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def python(self, program: str, *arguments: str | Path) -> str:
-        """What a Python program prints, which has to succeed."""
-        done = self.run("python", "-I", "-W", "error", "-c", program, *arguments)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def refused(self, *words: str) -> str:
-        """What `miniseal` says on stderr when it ends with 2."""
-        done = self.run("miniseal", *words)
-        assert done.returncode == 2, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
-        return done.stderr
-
-
-def _hatch(kind: str, source: Path, folder: Path, environ: Mapping[str, str] = {}) -> Path:
-    done = subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", folder],
-        cwd=source,
-        env={**os.environ, **environ},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return next(folder.glob("*.whl" if kind == "wheel" else "*.tar.gz"))
-
-
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("wheel")
@@ -110,12 +60,12 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def wheel(scratch: Path) -> Path:
-    return _hatch("wheel", ROOT, scratch / "wheel")
+    return hatch("wheel", ROOT, scratch / "wheel")
 
 
 @pytest.fixture(scope="module")
 def sdist(scratch: Path) -> Path:
-    return _hatch("sdist", ROOT, scratch / "sdist")
+    return hatch("sdist", ROOT, scratch / "sdist")
 
 
 @pytest.fixture(scope="module")
@@ -128,34 +78,17 @@ def contents(wheel: Path) -> dict[str, bytes]:
 def installed(scratch: Path, wheel: Path) -> Callable[[str], Environment]:
     """The wheel in an environment of its own, with these extras: `installed("[all]")`."""
 
-    def install(extras: str) -> Environment:
-        folder = scratch / f"environment{extras}"
-        if not folder.is_dir():
-            digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-            required = scratch / f"required{extras}.txt"
-            required.write_text(f"miniseal{extras} @ {wheel.as_uri()} --hash=sha256:{digest}\n")
-            _uv("venv", "--offline", "--python", sys.executable, folder)
-            words = ("pip", "install", "--python", folder / "bin" / "python", "--require-hashes")
-            locked = ("-c", ROOT / "requirements" / "dev.txt", "-r", required)
-            if _uv(*words, "--offline", *locked, check=False):
-                _uv(*words, *locked)
-        return Environment(folder=folder)
+    @cache
+    def once(extras: str) -> Environment:
+        return install(wheel, extras, scratch / f"environment{extras}")
 
-    return install
-
-
-def _uv(*words: str | Path, check: bool = True) -> int:
-    done = subprocess.run(
-        [Path(sys.executable).parent / "uv", *words], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0 or not check, done.stderr
-    return done.returncode
+    return once
 
 
 @pytest.mark.parametrize("epoch", [{}, EPOCH], ids=["no epoch", "epoch"])
 def test_the_wheel_is_the_same_bytes_each_time(tmp_path: Path, epoch: dict[str, str]) -> None:
-    one = _hatch("wheel", ROOT, tmp_path / "one", epoch)
-    other = _hatch("wheel", ROOT, tmp_path / "other", {**ELSEWHERE, **epoch})
+    one = hatch("wheel", ROOT, tmp_path / "one", epoch)
+    other = hatch("wheel", ROOT, tmp_path / "other", {**ELSEWHERE, **epoch})
 
     assert one.name == other.name
     assert one.read_bytes() == other.read_bytes()
@@ -168,7 +101,7 @@ def test_the_wheel_made_from_the_sdist_is_the_same(
         archive.extractall(tmp_path, filter="data")
     (source,) = tmp_path.iterdir()
 
-    again = _hatch("wheel", source, tmp_path / "again")
+    again = hatch("wheel", source, tmp_path / "again")
 
     assert again.read_bytes() == wheel.read_bytes()
 
@@ -248,7 +181,7 @@ def test_without_extras_a_host_verifies_installs_and_loads(
 
     magic, assets = json.loads(printed)
     assert magic == b"\0asm".hex()
-    assert "languages.txt" in assets
+    assert "assets/languages.txt" in assets
 
 
 def test_without_extras_the_program_says_which_one_it_needs(
