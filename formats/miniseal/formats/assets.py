@@ -139,7 +139,7 @@ def _is_binary(plain: bytes) -> bool:
 
 _COMPRESSED = frozenset(("br", "deflate", "gz", "lz4", "xz", "zst"))
 _BY_KIND = {
-    "wasm": "cwasm wasm wast wat",
+    "wasm": "cwasm wasm wast wat",  # codespell:ignore wast
     "html": "axml hta htm html mht mhtml shtml svg svgz wxml xht xhtml xml xsl xslt",
     "script": """
         bash bat cjs class cmd coffee com command csh cts dex dll dylib ets exe fish jar js jse jsx

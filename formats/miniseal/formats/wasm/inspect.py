@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from miniseal.formats.errors import FormatError
 from miniseal.formats.wasm.sections import WASM_MALFORMED, Reader, Section, sections
+from miniseal.formats.wasm.types import Memory, flag, limits, value_type
 
 __all__ = [
     "Custom",
@@ -51,15 +52,6 @@ class Export:
 
     name: str
     kind: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """A linear memory's limits, in pages of 64 KiB; `maximum` is None where there is none."""
-
-    minimum: int
-    maximum: int | None
-    shared: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,15 +197,15 @@ def _import_type(reader: Reader, kind: str) -> tuple[Memory, ...]:
         case "func":
             reader.unsigned()
         case "table":
-            _value_type(reader, reference=True)
-            _limits(reader, pages=False)
+            value_type(reader, reference=True)
+            limits(reader, pages=False)
         case "memory":
-            return (_limits(reader, pages=True),)
+            return (limits(reader, pages=True),)
         case "global":
-            _value_type(reader)
-            _flag(reader, most=1)
+            value_type(reader)
+            flag(reader, most=1)
         case _:
-            _flag(reader, most=0)
+            flag(reader, most=0)
             reader.unsigned()
     return ()
 
@@ -238,7 +230,7 @@ def _memories(section: Section | None) -> tuple[Memory, ...]:
         return ()
     reader = section.reader()
     count = reader.count("memories", most=_MEMORIES_MOST)
-    memories = tuple(_limits(reader, pages=True) for _ in range(count))
+    memories = tuple(limits(reader, pages=True) for _ in range(count))
     reader.end("memory section")
     return memories
 
@@ -279,46 +271,7 @@ def _producers(found: Iterable[Section]) -> tuple[Producer, ...]:
 
 
 def _kind(reader: Reader) -> str:
-    return _KINDS[_flag(reader, most=len(_KINDS) - 1)]
-
-
-def _flag(reader: Reader, *, most: int) -> int:
-    value = reader.byte()
-    if value > most:
-        raise WASM_MALFORMED("unknown kind or flag", found=f"0x{value:02x}")
-    return value
-
-
-# Core specification 3.0, 5.3 "Types": one-byte types, then the prefixes of typed references.
-_NUMBERS = frozenset((0x7B, 0x7C, 0x7D, 0x7E, 0x7F))
-_REFERENCES = frozenset(range(0x69, 0x75))
-_TYPED_REFERENCES = frozenset((0x63, 0x64))
-
-
-def _value_type(reader: Reader, *, reference: bool = False) -> None:
-    value = reader.byte()
-    if value in _TYPED_REFERENCES:
-        heap_type = reader.signed(33)
-        if heap_type < 0 and heap_type + 0x80 not in _REFERENCES:
-            raise WASM_MALFORMED("unknown heap type", found=str(heap_type))
-    elif value not in _REFERENCES and (reference or value not in _NUMBERS):
-        raise WASM_MALFORMED("unknown type", found=f"0x{value:02x}")
-
-
-def _limits(reader: Reader, *, pages: bool) -> Memory:
-    """A memory's limits in pages, or a table's in elements (`shared` is for memories alone)."""
-    flags = _flag(reader, most=7)
-    bounded, shared, bits = bool(flags & 1), bool(flags & 2), 64 if flags & 4 else 32
-    most = 2 ** (bits - 16) if pages else 2**bits - 1
-    minimum = reader.unsigned(bits)
-    maximum = reader.unsigned(bits) if bounded else None
-    if not minimum <= (most if maximum is None else maximum) <= most:
-        raise WASM_MALFORMED(
-            "limits cannot be met", found=f"{minimum} to {maximum}", expected=f"at most {most}"
-        )
-    if shared and (not pages or not bounded):
-        raise WASM_MALFORMED("only a memory with a maximum can be shared")
-    return Memory(minimum=minimum, maximum=maximum, shared=shared)
+    return _KINDS[flag(reader, most=len(_KINDS) - 1)]
 
 
 def _segment(reader: Reader) -> bytes:
