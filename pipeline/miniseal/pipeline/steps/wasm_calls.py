@@ -42,12 +42,18 @@ def _run(
         linker.define_unknown_imports_as_traps(module)
         export = linker.instantiate(store, module).exports(store)[call["call"]]
         value = export(store, *call["args"])  # type: ignore[operator]  # not callable: reported below
-        found: object = value if isinstance(value, list) else [] if value is None else [value]
+        found: object = _results(value)
     except (wasmtime.WasmtimeError, wasmtime.Trap, KeyError, TypeError, ValueError) as error:
         found = f"{type(error).__name__}: {error}".strip().splitlines()[0]
     finally:
         timer.cancel()
     return {"call": call["call"], "passed": found == call["expect"], "found": found}
+
+
+def _results(value: Any) -> list[object]:  # noqa: ANN401 - none, one or several numbers
+    if isinstance(value, list):
+        return [*value]  # pyright: ignore[reportUnknownVariableType]
+    return [] if value is None else [value]
 
 
 if __name__ == "__main__":
