@@ -48,9 +48,9 @@ def start(path: Path, subject: Descriptor, name: str, output: Path) -> subproces
         )
 
 
-def wait_for(output: Path, word: str) -> None:
-    end = time.monotonic() + 60
-    while word not in output.read_text() and time.monotonic() < end:
+def wait_for_a_referrer(writer: subprocess.Popen[bytes], output: Path) -> None:
+    while "referrer" not in output.read_text():
+        assert writer.poll() is None, "a writer ended by itself"
         time.sleep(0.002)
 
 
@@ -86,7 +86,7 @@ def test_writers_that_are_killed_lose_nothing_they_acknowledged(tmp_path: Path) 
             writers.append(start(path, subject, f"w{number}", output))
             if number >= AT_ONCE:
                 victim = number - AT_ONCE
-                wait_for(outputs[victim], "referrer")
+                wait_for_a_referrer(writers[victim], outputs[victim])
                 time.sleep(chance.random() * 0.05)
                 writers[victim].kill()
                 json.loads((path / "index.json").read_bytes())
@@ -112,7 +112,7 @@ def test_layout_works_on_after_kills_and_strays_are_swept(tmp_path: Path) -> Non
         Manifest(config=store.put(EMPTY_CONFIG, EMPTY_CONFIG_TYPE), layers=()).to_bytes()
     )
     process = start(path, subject, "w", tmp_path / "output")
-    wait_for(tmp_path / "output", "referrer")
+    wait_for_a_referrer(process, tmp_path / "output")
     process.kill()
     process.wait()
     stray = path / "blobs" / "sha256" / f"{TEMPORARY}stray"
