@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from miniseal.formats.digest import check_digest
-from miniseal.formats.errors import Code, UsageError
+from miniseal.formats.errors import Code, FormatError, UsageError
 
 __all__ = ["REFERENCE_MALFORMED", "Reference", "is_tag"]
 
@@ -61,10 +61,8 @@ class Reference:
 
         Raises:
             UsageError: `reference-malformed`.
-            FormatError: `digest-malformed`.
         """
-        rest, at, digest_text = text.partition("@")
-        digest = check_digest(digest_text) if at else None
+        rest, digest = _split_digest(text)
         for transport in _TRANSPORTS:
             if rest.startswith(f"{transport}:"):
                 return _on_disk(text, transport, rest.removeprefix(f"{transport}:"), digest)
@@ -80,6 +78,17 @@ class Reference:
         tag = f":{self.tag}" if self.tag else ""
         digest = f"@{self.digest}" if self.digest else ""
         return f"{scheme}{self.location}{tag}{digest}"
+
+
+def _split_digest(text: str) -> tuple[str, str | None]:
+    """The text before `@sha256:..`, and the digest; an `@` of a path is no digest's."""
+    rest, at, digest = text.rpartition("@")
+    if not at or "/" in digest:
+        return text, None
+    try:
+        return rest, check_digest(digest)
+    except FormatError as error:
+        raise _malformed(text) from error
 
 
 def _on_disk(

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fuzz.fuzz_reference import fuzz_one
-from miniseal.formats.errors import FormatError, UsageError
+from miniseal.formats.errors import UsageError
 from miniseal.formats.reference import Reference, is_tag
 
 DIGEST = "sha256:" + "0" * 64
@@ -31,6 +31,7 @@ DIGEST = "sha256:" + "0" * 64
         ("oci:out:1.2.3-wasm", "oci", "out", "1.2.3-wasm", None),
         ("oci:/srv/a b/out:1", "oci", "/srv/a b/out", "1", None),
         (f"oci:../out@{DIGEST}", "oci", "../out", None, DIGEST),
+        ("oci:/home/a@b/out:1", "oci", "/home/a@b/out", "1", None),
         (f"oci-archive:app.tar:1@{DIGEST}", "oci-archive", "app.tar", "1", DIGEST),
     ],
 )
@@ -82,10 +83,10 @@ def test_a_reference_is_taken_apart(
     ],
 )
 def test_a_malformed_reference_is_refused(text: str) -> None:
-    with pytest.raises((UsageError, FormatError)) as error:
+    with pytest.raises(UsageError) as error:
         Reference.parse(text)
 
-    assert error.value.code in {"reference-malformed", "digest-malformed"}
+    assert error.value.code == "reference-malformed"
 
 
 def test_a_malformed_reference_says_what_was_found() -> None:
@@ -100,10 +101,10 @@ def test_a_malformed_reference_says_what_was_found() -> None:
     "digest", ["", "sha256:00", "sha512:" + "0" * 128, f"{DIGEST}@{DIGEST}", f"{DIGEST}:tag"]
 )
 def test_a_malformed_digest_is_refused(digest: str) -> None:
-    with pytest.raises(FormatError) as error:
+    with pytest.raises(UsageError) as error:
         Reference.parse(f"oci:out:1@{digest}")
 
-    assert error.value.code == "digest-malformed"
+    assert error.value.code == "reference-malformed"
 
 
 def test_another_tag_takes_the_place_of_tag_and_digest() -> None:
