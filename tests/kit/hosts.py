@@ -33,5 +33,6 @@ def installed(scene: Scene, code: int = 1) -> Package:
 
 def record_file(scene: Scene, app_id: str = APP) -> Path:
     """The file of a program's current record."""
+    path: Path
     (path,) = (scene.state / "records").glob(f"{app_id}.*.json")
     return path

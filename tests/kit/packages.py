@@ -146,14 +146,15 @@ CONTENT_MISSING = Code(
 )
 
 
-@cache
 def key(name: str, *, ed: bool = False) -> FileSigner:
     """The key of that name, P-256 or Ed25519; the same within one run of the tests."""
-    del name
-    private = (
-        ed25519.Ed25519PrivateKey.generate() if ed else ec.generate_private_key(ec.SECP256R1())
-    )
-    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return _key(name, ed)
+
+
+@cache
+def _key(_name: str, ed: bool) -> FileSigner:
+    made = ed25519.Ed25519PrivateKey.generate() if ed else ec.generate_private_key(ec.SECP256R1())
+    pem = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return FileSigner.from_pem(pem, what="a test's key")
 
 
@@ -318,7 +319,7 @@ def sbom(wasm: str) -> tuple[str, dict[str, object]]:
     """Type and predicate of a bill of materials of the wasm with this digest."""
     digest = {"alg": "SHA-256", "content": wasm.removeprefix("sha256:")}
     component = {"type": "application", "name": "tip", "hashes": [digest]}
-    document = {
+    document: dict[str, object] = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
         "metadata": {"component": component},

@@ -265,7 +265,7 @@ class Document:
     """The whole of `policy.toml`.
 
     Attributes:
-        version: of this format.
+        version: of this format, 1.
         serial: rises with every change of the policy or of a file that it names.
         expires: from then on nothing is admitted or loaded.
         max_admission_age: the longest that an admission lasts, for example `30d`.
@@ -279,7 +279,7 @@ class Document:
 
     __pydantic_config__: ClassVar = _STRICT
 
-    version: Literal[1]
+    version: int
     serial: int
     expires: datetime
     max_admission_age: str

@@ -41,6 +41,7 @@ def check_document(document: Document) -> None:
     Raises:
         UsageError: `policy-invalid`, with the member's path.
     """
+    _in_range("version", document.version, 1, 1)
     _in_range("serial", document.serial, 1)
     _check_time("expires", document.expires)
     _check_age("max_admission_age", document.max_admission_age)
