@@ -27,6 +27,7 @@ lock: setup ## resolve requirements/*.txt again
 	python requirements/lock.py
 
 .venv/.ready: pyproject.toml requirements/dev.txt requirements/bootstrap.txt
+	$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "miniseal needs Python 3.11 or newer")'
 	test -x $(BIN)/python || $(PY) -m venv .venv
 	python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	uv pip sync -q --require-hashes --python $(BIN)/python requirements/dev.txt

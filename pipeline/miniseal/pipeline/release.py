@@ -18,7 +18,8 @@ from pathlib import Path
 from miniseal.attestations import Signer, sign_statement
 from miniseal.formats import times
 from miniseal.formats.errors import Code, MinisealError, UsageError
-from miniseal.packager import Packed, pack
+from miniseal.formats.wasm.inspect import inspect
+from miniseal.packager import Packed, check_permissions, pack
 from miniseal.pipeline import selfpolicy
 from miniseal.pipeline.engines.engine import Engine
 from miniseal.pipeline.events import Events
@@ -127,14 +128,15 @@ async def make(root: Path, *, engine: Engine, tools: ToolCache, events: Events, 
     with events.step("build") as facts:
         wasm = await build(resolved, fetched, engine)
         facts.update(toolchain=project.toolchain.name, bytes=len(wasm))
+    manifest, settings = project.manifest, project.settings
     with events.step("inspect") as facts:
-        packed = pack(project.manifest, project.settings, wasm, project.assets, project.toolchain)
-        facts.update(
-            imports=len(packed.config.wasm.imports), exports=len(packed.config.wasm.exports)
-        )
-        for warning in packed.warnings:
-            events.emit("inspect", "output", text=f"warning: {warning}")
+        module = inspect(wasm)
+        check_permissions(manifest, settings.permissions, module.import_modules())
+        facts.update(imports=len(module.imports), exports=len(module.exports))
     with events.step("pack") as facts:
+        packed = pack(manifest, settings, wasm, project.assets, project.toolchain)
+        for warning in packed.warnings:
+            events.emit("pack", "output", text=f"warning: {warning}")
         facts.update(package=packed.package.descriptor.digest)
         facts.update(wasm=packed.wasm.descriptor.digest, image=packed.image.descriptor.digest)
     return Made(resolved=resolved, tools=fetched, wasm=wasm, packed=packed)
