@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks.measure import Action, Series, interleave, process, show, show_ratio
 from benchmarks.stage import Stage
+from kit.wheel import environment
 from miniseal.cli.demo.advisories import ADVISORIES
 from miniseal.pipeline.trivy.database import build
 
@@ -30,7 +31,7 @@ def measure(stage: Stage, *, rounds: int = 5) -> None:
         *("keys", "generate", folder / "publisher.key"),
     )
     environ = {
-        **os.environ,
+        **environment(),
         "MINISEAL_CACHE": str(folder / "cache"),
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }

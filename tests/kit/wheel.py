@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["ROOT", "Environment", "hatch", "install"]
+__all__ = ["ROOT", "Environment", "environment", "hatch", "install"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +27,7 @@ class Environment:
         return subprocess.run(
             [self.folder / "bin" / words[0], *words[1:]],
             cwd=self.folder,
-            env={name: text for name, text in os.environ.items() if name != "PYTHONPATH"},
+            env=environment(),
             capture_output=True,
             text=True,
             check=False,
@@ -45,6 +45,11 @@ class Environment:
         assert done.returncode == 2, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done.stderr
+
+
+def environment() -> dict[str, str]:
+    """This process's environment without what would make Python another one than users have."""
+    return {name: text for name, text in os.environ.items() if not name.startswith("PYTHON")}
 
 
 def hatch(kind: str, source: Path, folder: Path, environ: Mapping[str, str] | None = None) -> Path:
