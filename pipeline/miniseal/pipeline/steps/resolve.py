@@ -16,6 +16,12 @@ from miniseal.pipeline.engines.engine import Engine, Exec, Mount
 __all__ = ["Resolved", "resolve"]
 
 _REPOSITORY = "/build/repository"
+# One line each, empty where git has no answer; then what differs from the commit.
+_ASK = """\
+git remote get-url origin 2>/dev/null || echo
+git rev-parse --verify --quiet HEAD || echo
+git status --porcelain -- "$1"
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +58,7 @@ async def resolve(root: Path, engine: Engine, work: Path) -> Resolved:
     uri = commit = None
     if repository is not None:
         place = project.root.relative_to(repository).as_posix()
-        uri = _public(await _git(engine, repository, "remote", "get-url", "origin"))
-        changes = await _git(engine, repository, "status", "--porcelain", "--", place)
-        if changes == "":
-            commit = await _git(engine, repository, "rev-parse", "HEAD")
+        uri, commit = await _origin(engine, repository, place)
     return Resolved(project=project, snapshot=snapshot, uri=uri, commit=commit)
 
 
@@ -63,11 +66,11 @@ def _is_git(folder: Path) -> bool:
     return (folder / ".git").is_dir()
 
 
-async def _git(engine: Engine, repository: Path, *words: str) -> str | None:
-    """What git prints, or None where it fails or is not there."""
+async def _origin(engine: Engine, repository: Path, place: str) -> tuple[str | None, str | None]:
+    """The remote's URL, and the commit if the files below `place` are those of the commit."""
     result = await engine.run(
         Exec(
-            argv=("git", "-C", _REPOSITORY, *words),
+            argv=("/bin/sh", "-c", _ASK, "sh", place),
             env={
                 "GIT_CONFIG_COUNT": "1",
                 "GIT_CONFIG_KEY_0": "safe.directory",
@@ -75,15 +78,18 @@ async def _git(engine: Engine, repository: Path, *words: str) -> str | None:
                 "GIT_OPTIONAL_LOCKS": "0",
             },
             inputs=(Mount(path=_REPOSITORY, host=repository),),
+            cwd=_REPOSITORY,
             timeout_seconds=60,
         )
     )
-    return result.stdout.decode("utf-8", "replace").strip() if result.exit_code == 0 else None
+    url, commit, *rest = [*result.stdout.decode("utf-8", "replace").splitlines(), "", ""]
+    clean = result.exit_code == 0 and not any(rest)
+    return _public(url), commit if clean and commit else None
 
 
-def _public(url: str | None) -> str | None:
+def _public(url: str) -> str | None:
     """The URL without user name and password; None for a path of this machine."""
-    if not url or "://" not in url:
+    if "://" not in url:
         return None
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
