@@ -59,6 +59,7 @@ __all__ = [
     "BUILDER",
     "CHECKS",
     "CONTENT_MISSING",
+    "LOCK",
     "NOW",
     "POLICY",
     "SCANNER",
