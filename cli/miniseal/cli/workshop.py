@@ -41,13 +41,13 @@ def packed_result(packed: Packed) -> dict[str, object]:
     }
 
 
-def packed_lines(packed: Packed) -> tuple[str, ...]:
-    """What was packed, for people."""
+def packed_lines(packed: Packed, *, tagged: bool = True) -> tuple[str, ...]:
+    """What was packed, for people; with the tags where it has them."""
     manifest = packed.config.manifest
     return (
         f"{manifest.app_id} {manifest.version_name} (code {manifest.version_code})",
         *(
-            f"  {what:<8} {built.descriptor.digest}  {built.tag}"
+            f"  {what:<8} {built.descriptor.digest}" + (f"  {built.tag}" if tagged else "")
             for what, built in (
                 ("package", packed.package),
                 ("wasm", packed.wasm),

@@ -8,6 +8,8 @@ import click
 
 from miniseal.cli import progress as shown
 from miniseal.cli.outcome import Outcome, Verb
+from miniseal.formats.oci import Descriptor
+from miniseal.formats.reference import Reference
 
 __all__ = ["command"]
 
@@ -37,5 +39,12 @@ def command(project: Path, reference: str, progress: str) -> Outcome:
     publish.push(store, made.packed)
     return Outcome(
         result={**workshop.packed_result(made.packed), "reference": reference},
-        lines=workshop.packed_lines(made.packed),
+        lines=(
+            *workshop.packed_lines(made.packed, tagged=False),
+            f"next: miniseal inspect {_by_digest(reference, made.packed.package.descriptor)}",
+        ),
     )
+
+
+def _by_digest(reference: str, package: Descriptor) -> Reference:
+    return Reference.parse(reference).at(digest=package.digest)

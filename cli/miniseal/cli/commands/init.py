@@ -40,7 +40,10 @@ def command(folder: Path, toolchain: str, app_id: str) -> Outcome:
     written = (*sorted(files), "miniseal.lock")
     return Outcome(
         result={"folder": str(folder), "files": list(written)},
-        lines=(*(f"wrote {folder / name}" for name in written), f"next: miniseal build {folder}"),
+        lines=(
+            *(f"wrote {folder / name}" for name in written),
+            f"next: miniseal build {folder} -o oci:registry",
+        ),
     )
 
 

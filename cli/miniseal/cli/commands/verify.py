@@ -15,7 +15,7 @@ __all__ = ["command"]
 @click.command("verify", cls=Verb)
 @click.argument("reference")
 @click.option("--app", "app_id", required=True, help="The app_id that the package must be.")
-@click.option("--policy", required=True, type=click.Path(path_type=Path), help="policy.toml")
+@host.policy_option
 def command(reference: str, app_id: str, policy: Path) -> Outcome:
     """Check the package at REFERENCE as a host would before it installs it."""
     source, name = host.open_source(reference)
