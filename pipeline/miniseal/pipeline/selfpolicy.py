@@ -9,20 +9,12 @@ from collections.abc import Iterable
 from string import Template
 
 from miniseal.attestations import Signer
-from miniseal.formats.errors import Code, UsageError
 from miniseal.packager import ALWAYS, Project
 from miniseal.pipeline.steps.attest import BUILDER_ISOLATED, BUILDER_UNSAFE
 from miniseal.verifier import Policy
 
-__all__ = ["KEY_FILE_UNKNOWN", "policy_of", "policy_text"]
+__all__ = ["policy_of", "policy_text"]
 
-KEY_FILE_UNKNOWN = Code(
-    "key-file-unknown",
-    UsageError,
-    meaning="a policy made in memory asked for a file that it does not have",
-    cause="a defect in miniseal",
-    remedy="report it",
-)
 _KEY = "signer.pub"
 _NEVER = "9999-12-31T00:00:00Z"
 
@@ -77,12 +69,6 @@ interfaces = $interfaces
 
 def policy_of(project: Project, signer: Signer) -> Policy:
     """The policy of this project, trusting this signer, whatever built it."""
-
-    def read(name: str) -> bytes:
-        if name != _KEY:
-            raise KEY_FILE_UNKNOWN("no such file", found=name)
-        return signer.public_pem
-
     text = _text(
         project,
         key=_KEY,
@@ -91,7 +77,7 @@ def policy_of(project: Project, signer: Signer) -> Policy:
         executable=("html", "script", "wasm"),
         checks=("coverage", "secrets"),
     )
-    return Policy.from_toml(text.encode("utf-8"), read)
+    return Policy.from_toml(text.encode("utf-8"), lambda _: signer.public_pem)
 
 
 def policy_text(project: Project, *, key: str, expires: str) -> str:

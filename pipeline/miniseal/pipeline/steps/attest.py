@@ -99,11 +99,20 @@ def provenance_of(build: Build) -> dict[str, object]:
             "isolated": build.isolated,
             "network": False,
         },
-        dependencies=(build.source, *map(_tool, build.tools)),
+        dependencies=(build.source, _pins(build.toolchain), *map(_tool, build.tools)),
         invocation_id=build.invocation,
         started_on=build.started,
         finished_on=build.finished,
     ).to_json()
+
+
+def _pins(toolchain: Toolchain) -> Resource:
+    """The toolchain as a whole, by the digest of its pins: what a policy denies it by."""
+    return Resource(
+        name=toolchain.name,
+        uri=f"https://miniseal.dev/toolchains/{toolchain.name}",
+        digest={"sha256": toolchain.lock.removeprefix("sha256:")},
+    )
 
 
 def _tool(tool: Tool) -> Resource:

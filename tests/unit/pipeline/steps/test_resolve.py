@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import pytest
+
+from kit.engines import FakeEngine, answer, wait
+from miniseal.pipeline.steps.resolve import Resolved, resolve
+
+EXAMPLES = Path(__file__).parents[4] / "examples"
+COMMIT = "4995590a747d44110e4b695da28bdb97acb2ec2e"
+
+
+def _resolve(tmp_path: Path, said: str, exit_code: int = 0) -> Resolved:
+    engine = FakeEngine(answer(exit_code, stdout=said.encode()))
+    return wait(resolve(EXAMPLES / "greeting", engine, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("said", "uri"),
+    [
+        ("https://github.com/acme/tip.git", "https://github.com/acme/tip"),
+        ("https://user:token@github.com/acme/tip", "https://github.com/acme/tip"),
+        ("ssh://git@host.example/acme/tip?x#y", "ssh://host.example/acme/tip"),
+        ("git@github.com:acme/tip.git", None),
+        ("file:///home/somebody/tip", None),
+        ("/home/somebody/tip", None),
+        ("", None),
+    ],
+)
+def test_the_uri_is_the_remotes_without_credentials(
+    tmp_path: Path, said: str, uri: str | None
+) -> None:
+    assert _resolve(tmp_path, f"{said}\n{COMMIT}\n").uri == uri
+
+
+def test_a_clean_tree_has_its_commit(tmp_path: Path) -> None:
+    assert _resolve(tmp_path, f"\n{COMMIT}\n").commit == COMMIT
+
+
+def test_a_tree_that_differs_from_the_commit_has_none(tmp_path: Path) -> None:
+    assert _resolve(tmp_path, f"\n{COMMIT}\n M src/greeting.wat\n").commit is None
+
+
+def test_no_git_means_no_commit(tmp_path: Path) -> None:
+    resolved = _resolve(tmp_path, "", exit_code=127)
+
+    assert (resolved.uri, resolved.commit) == (None, None)
+
+
+def test_the_snapshot_has_the_trees_files(tmp_path: Path) -> None:
+    resolved = _resolve(tmp_path, "")
+
+    files = {
+        path.relative_to(resolved.snapshot).as_posix()
+        for path in resolved.snapshot.rglob("*")
+        if path.is_file()
+    }
+    assert files == {file.path for file in resolved.project.tree.files}
+
+
+def test_provenance_names_the_tree_and_the_commit(tmp_path: Path) -> None:
+    resolved = _resolve(tmp_path, f"https://h.example/a\n{COMMIT}\n")
+
+    digest = resolved.project.tree.digest.removeprefix("sha256:")
+    assert resolved.source.to_json() == {
+        "uri": "https://h.example/a",
+        "name": "source",
+        "digest": {"sha256": digest, "gitCommit": COMMIT},
+    }
