@@ -1,6 +1,7 @@
 """Files that the command line names: read with a clear error, written whole or not at all."""
 
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -18,19 +19,23 @@ FILE_UNUSABLE = Code(
 _LIMIT = 16 * 1024 * 1024
 
 
-def read_file(path: Path) -> bytes:
-    """The content of a file of at most 16 MiB.
+def read_file(path: Path, *, limit: int = _LIMIT) -> bytes:
+    """The content of a regular file of at most `limit` bytes.
 
     Raises:
         UsageError: `file-unusable`.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(_LIMIT + 1)
+        # not to hang on a pipe
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(file, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise FILE_UNUSABLE(f"{path} is not a regular file")
+            data = stream.read(limit + 1)
     except OSError as error:
         raise FILE_UNUSABLE(f"cannot read {path}: {error.strerror}") from error
-    if len(data) > _LIMIT:
-        raise FILE_UNUSABLE(f"{path} is too large", expected=f"at most {_LIMIT} bytes")
+    if len(data) > limit:
+        raise FILE_UNUSABLE(f"{path} is too large", expected=f"at most {limit} bytes")
     return data
 
 

@@ -61,12 +61,12 @@ def cli() -> None:
     """Build, prove and load mini-programs."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code."""
+def main(arguments: Sequence[str] | None = None, program: click.Command = cli) -> int:
+    """Run the command line, or another `program` the same way, and return the exit code."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     schema = "miniseal/error/v1" if "--json" in words else None
     try:
-        return int(cli.main(words, prog_name="miniseal", standalone_mode=False) or 0)
+        return int(program.main(words, prog_name="miniseal", standalone_mode=False) or 0)
     except click.exceptions.Exit as ending:
         return ending.exit_code
     except click.ClickException as error:

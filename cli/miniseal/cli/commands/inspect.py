@@ -13,6 +13,7 @@ from miniseal.formats.oci import MANIFEST_LIMIT
 from miniseal.formats.package import Package
 from miniseal.formats.strictjson import JSON_MALFORMED, loads
 from miniseal.formats.wasm.inspect import ImportedModule, inspect
+from miniseal.formats.wasm.sections import WASM_LIMIT
 
 __all__ = ["command"]
 
@@ -47,7 +48,7 @@ def command(what: str) -> Outcome:
 
 
 def _wasm(path: Path) -> Outcome:
-    data = read_file(path)
+    data = read_file(path, limit=WASM_LIMIT)
     module = inspect(data)
     imports = module.import_modules()
     exports = tuple(sorted(export.name for export in module.exports))
