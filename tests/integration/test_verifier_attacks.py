@@ -29,7 +29,7 @@ from miniseal.formats import ustar
 from miniseal.formats.bundle import Bundle
 from miniseal.formats.config import Limits
 from miniseal.formats.digest import sha256
-from miniseal.formats.dsse import Envelope
+from miniseal.formats.dsse import Envelope, pae
 from miniseal.formats.errors import MinisealError
 from miniseal.formats.oci import Descriptor
 
@@ -157,6 +157,18 @@ def test_a_signature_over_another_payload_type_is_refused(scene: Scene) -> None:
         signatures=signed.envelope.signatures,
     )
     scene.repository.attach(made, replace(signed, envelope=envelope).to_bytes())
+
+    assert install_code(scene) == "signature-invalid"
+
+
+def test_a_true_signature_over_another_payload_type_is_refused(scene: Scene) -> None:
+    """What a key has signed for another purpose is not a statement of its owner's."""
+    made = scene.release(without=["scan"])
+    payload = Bundle.from_bytes(bundle(*scan(), [made.digest])).envelope.payload
+    signature = key("acme").sign(pae("application/json", payload))
+    envelope = Envelope(payload=payload, payload_type="application/json", signatures=(signature,))
+    signed = Bundle(envelope=envelope, key_hint=key("acme").hint)
+    scene.repository.attach(made, signed.to_bytes())
 
     assert install_code(scene) == "signature-invalid"
 

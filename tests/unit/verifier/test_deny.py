@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from kit.hosts import install_code
 from kit.packages import (
     APP,
     BUILDER,
@@ -92,6 +93,15 @@ def test_what_is_not_denied_is_admitted(scene: Scene, entry: str) -> None:
     deny(scene, entry)
 
     assert scene.verifier().install(APP, scene.repository, "1.0.0").app_id == APP
+
+
+def test_a_key_is_denied_under_every_name_that_it_has(scene: Scene) -> None:
+    released(scene)
+    deny(scene, 'signer = "twin"')
+    twin = '[signer.twin]\nkeys = [{file = "acme.pub"}]\n\n[[builder]]'
+    scene.policy(scene.path.read_text(encoding="utf-8").replace("[[builder]]", twin))
+
+    assert install_code(scene) == "denied"
 
 
 def test_a_denied_key_can_not_veto(scene: Scene) -> None:

@@ -13,6 +13,8 @@ from kit.hosts import install_code, installed, load_code, record_file
 from kit.packages import APP, POLICY, Scene, key, package, wasm_module
 from miniseal.formats.errors import MinisealError
 from miniseal.verifier.host.audit import check_log
+from miniseal.verifier.host.head import Head
+from miniseal.verifier.host.load import Loader
 from miniseal.verifier.host.mac import derive, seal
 from miniseal.verifier.host.reader import StateReader
 from miniseal.verifier.host.state import State
@@ -223,6 +225,75 @@ def test_a_policy_may_be_a_link_as_mounted_configuration_is(scene: Scene, tmp_pa
     made = installed(scene)
 
     assert scene.verifier().load(APP).package == made.digest
+
+
+def test_a_load_that_meets_an_upgrade_takes_the_new_version(scene: Scene) -> None:
+    scene.release(code=1)
+    scene.release(code=2)
+    scene.verifier().install(APP, scene.repository, "1.0.0")
+
+    class Late(StateReader):
+        """Has read the head just before somebody else upgraded the program."""
+
+        stale = StateReader(str(scene.state)).head()
+
+        def head(self) -> Head:
+            found, self.stale = self.stale, super().head()
+            return found
+
+    scene.verifier().install(APP, scene.repository, "2.0.0")
+    loader = Loader(str(scene.path), Late(str(scene.state)))
+
+    assert loader.load(APP, now=scene.now).version_code == 2
+
+
+def test_an_admission_ends_at_its_end(scene: Scene) -> None:
+    installed(scene)
+    (admission,) = scene.verifier().installed()
+    scene.now = admission.record.expires - 1
+    assert scene.verifier().load(APP).app_id == APP
+
+    scene.now += 1
+
+    assert load_code(scene) == "admission-expired"
+
+
+def test_what_a_host_does_to_a_program_does_not_reach_the_next(scene: Scene) -> None:
+    installed(scene)
+    verifier = scene.verifier()
+    program = verifier.load(APP)
+    program.grants.limits["fuel"] = 10**9
+    program.grants.permissions = ("camera",)
+    program.evidence[0]["signers"] = ["mallory"]
+    program.evidence.clear()
+
+    again = verifier.load(APP)
+
+    assert again.grants.limits["fuel"] == 1_000_000
+    assert again.grants.permissions == ("storage",)
+    assert [each["signers"] for each in again.evidence] == [["acme"]] * 5
+
+
+def test_the_longest_app_id_has_a_record(scene: Scene) -> None:
+    app_id = "com.acme." + "a" * 246
+    scene.release(app_id)
+    scene.verifier().install(app_id, scene.repository, "1.0.0")
+    scene.release(app_id, code=2)
+    scene.verifier().install(app_id, scene.repository, "2.0.0")
+
+    assert len(app_id) == 255
+    assert scene.verifier().load(app_id).version_code == 2
+
+
+def test_assets_and_manifest_come_from_the_verified_bytes(scene: Scene) -> None:
+    scene.release(made=package(assets={"a.json": b"{}"}))
+    scene.verifier().install(APP, scene.repository, "1.0.0")
+
+    program = scene.verifier().load(APP)
+
+    assert dict(program.assets) == {"a.json": b"{}"}
+    assert program.manifest["app_id"] == APP
+    assert program.config == package(assets={"a.json": b"{}"}).config.to_bytes()
 
 
 # Crashes and company

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.packages import APP, NOW, POLICY, SOURCE, Scene, package, provenance
+from kit.packages import APP, NOW, POLICY, SOURCE, Scene, package, provenance, wasm_module
 from miniseal.formats.errors import MinisealError
 from miniseal.formats.predicates.provenance import Provenance
 from miniseal.verifier import Policy, verify
@@ -107,6 +107,26 @@ def test_a_manifest_of_a_claimed_gigabyte_is_not_read(scene: Scene) -> None:
 
     assert error.value.code == "too-large"
     assert scene.repository.reads == reads
+
+
+@pytest.mark.parametrize("always", ["host:log/log@1", "host:log/log@1.0.0"])
+def test_what_is_always_open_needs_no_other_offer(scene: Scene, always: str) -> None:
+    scene.policy(POLICY.replace('always = ["env"]', f'always = ["{always}"]'))
+    scene.release(made=package(wasm=wasm_module(("host:log/log@1.0.0", "log")), permissions=()))
+
+    verdict = verify(APP, scene.repository, "1.0.0", Policy.load(scene.path), now=NOW)
+
+    assert verdict.grants.interfaces == ("host:log/log@1.0.0",)
+
+
+def test_an_interface_without_versions_is_offered_by_name(scene: Scene) -> None:
+    unversioned = POLICY.replace('"host:storage/kv" = "1.2.0"', '"kv" = ""')
+    scene.policy(unversioned.replace('["host:storage/kv@1"]', '["kv"]'))
+    scene.release(made=package(wasm=wasm_module(("kv", "get"))))
+
+    verdict = verify(APP, scene.repository, "1.0.0", Policy.load(scene.path), now=NOW)
+
+    assert verdict.grants.interfaces == ("kv",)
 
 
 def test_git_sources_are_compared_without_prefix_and_ref() -> None:

@@ -53,7 +53,9 @@ def sift(policy: Policy, collected: Collected) -> Collected:
     kept: list[Evidence[object]] = []
     aside = list(collected.aside)
     for evidence in collected.evidence:
-        entry = next((each for each in policy.document.deny if _denies(each, evidence)), None)
+        entry = next(
+            (each for each in policy.document.deny if _denies(each, evidence, policy)), None
+        )
         if entry is None:
             kept.append(evidence)
         else:
@@ -68,10 +70,12 @@ def toolchain_digests(provenance: Provenance) -> tuple[str, ...]:
     return tuple(f"sha256:{each}" for each in digits if each is not None)
 
 
-def _denies(entry: Deny, evidence: Evidence[object]) -> bool:
+def _denies(entry: Deny, evidence: Evidence[object], policy: Policy) -> bool:
     predicate = evidence.predicate
     if entry.signer is not None:
-        return entry.signer == evidence.key.digest or entry.signer in evidence.signers
+        # A key counts as denied under every name that it has.
+        named = (key.digest for key in policy.keys.get(entry.signer, ()))
+        return evidence.key.digest in {entry.signer, *named}
     if isinstance(predicate, Vulns):
         return entry.scanner is not None and entry.scanner == predicate.scanner_digest
     if isinstance(predicate, Provenance):

@@ -3,7 +3,7 @@
 from miniseal.formats.config import Config
 from miniseal.formats.errors import Code, VerificationError
 from miniseal.verifier.policy.model import Host
-from miniseal.verifier.policy.patterns import offers
+from miniseal.verifier.policy.patterns import import_matches, offers
 
 __all__ = ["HOST_INCOMPATIBLE", "check_host"]
 
@@ -28,7 +28,8 @@ def check_host(host: Host, config: Config, interfaces: tuple[str, ...]) -> None:
             "the host's platform is too old", found=str(host.platform_version), expected=str(least)
         )
     for key in interfaces:
-        if key not in host.always and not offers(host.interfaces, key):
+        always = any(import_matches(each, key) for each in host.always)
+        if not always and not offers(host.interfaces, key):
             name = key.rpartition("@")[0] or key
             raise HOST_INCOMPATIBLE(
                 f"the host does not implement {key}",

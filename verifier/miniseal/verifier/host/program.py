@@ -29,17 +29,16 @@ class Program:
         wasm: the bytes that were hashed.
         config: likewise; canonical JSON.
         grants: what the host may give to the program.
-        evidence: what was verified at admission, as in the record.
         expires: when the admission ends, `YYYY-MM-DDTHH:MM:SSZ`.
         generation: of the head; for a host's counter.
     """
 
     __slots__ = (
         "_assets",
+        "_record",
         "_tar",
         "app_id",
         "config",
-        "evidence",
         "expires",
         "generation",
         "grants",
@@ -57,8 +56,9 @@ class Program:
         self.version_code: int = record.version_code
         self.version_name: str = record.version_name
         self.package: str = record.package.digest
-        self.grants: Grants = record.grants
-        self.evidence: tuple[dict[str, object], ...] = record.evidence
+        # The record stays in memory for the next load, so nobody is given a part of it to change.
+        self.grants: Grants = record.grants.copy()
+        self._record = record
         self.expires: str = to_text(record.expires)
         self.generation = generation
         self.wasm = wasm
@@ -74,6 +74,14 @@ class Program:
 
             self._assets = MappingProxyType({} if self._tar is None else ustar.read(self._tar))
         return self._assets
+
+    @property
+    def evidence(self) -> list[dict[str, object]]:
+        """What was verified at admission, as in the record; a copy."""
+        return [
+            {name: list(item) if isinstance(item, list) else item for name, item in each.items()}  # pyright: ignore[reportUnknownArgumentType]
+            for each in self._record.evidence
+        ]
 
     @property
     def manifest(self) -> dict[str, object]:

@@ -20,7 +20,7 @@ __all__ = [
     "RECORD_MISMATCH",
     "RECORD_STALE",
     "StateReader",
-    "record_path",
+    "record_name",
 ]
 
 NOT_INSTALLED = Code(
@@ -52,13 +52,17 @@ KEY_EXPOSED = Code(
     remedy="chmod 600 mac.key if nobody else can have read it; else start from an empty state",
 )
 
+_NAME_LENGTH = 200
 
-def record_path(state: str, app_id: str, generation: int) -> str:
-    """Where the record is that was written under this generation of the head.
 
-    A file per generation: while the head still names the old record, the new one is beside it.
+def record_name(app_id: str, generation: int) -> str:
+    """The file in `records/` that was written under this generation of the head.
+
+    A file per generation: while the head still names the old record, the new one is beside it. File
+    systems want names of at most 255 bytes.
     """
-    return f"{state}/records/{app_id}.{generation}.json"
+    name = app_id if len(app_id) <= _NAME_LENGTH else hashlib.sha256(app_id.encode()).hexdigest()
+    return f"{name}.{generation}.json"
 
 
 class StateReader:
@@ -100,7 +104,7 @@ class StateReader:
         app = head.apps.get(app_id)
         if app is None or app.record is None:
             raise NOT_INSTALLED("program is not installed", found=repr(app_id)[:300])
-        path = record_path(self._state, app_id, app.generation)
+        path = f"{self._state}/records/{record_name(app_id, app.generation)}"
         data = read(path, SEALED_LIMIT, f"the record of {app_id}")
         kept = self._records.get(app_id)
         if kept is None or kept[0] != data:

@@ -80,6 +80,15 @@ class Grants:
         self.network_hosts = network_hosts
         self.limits = limits
 
+    def copy(self) -> "Grants":
+        """The same, for somebody who may change it."""
+        return Grants(
+            permissions=self.permissions,
+            interfaces=self.interfaces,
+            network_hosts=self.network_hosts,
+            limits=dict(self.limits),
+        )
+
     @classmethod
     def from_members(cls, grants: Members, limits: Members) -> "Grants":
         """Read the `grants` and `limits` members; raises the code of `grants`."""

@@ -17,7 +17,7 @@ from miniseal.verifier.host.audit import Anchor, append
 from miniseal.verifier.host.files import STATE_UNREADABLE, read
 from miniseal.verifier.host.head import Head, PolicyMark
 from miniseal.verifier.host.mac import KEY_SIZE, seal
-from miniseal.verifier.host.reader import StateReader, record_path
+from miniseal.verifier.host.reader import StateReader, record_name
 from miniseal.verifier.host.record import Record
 
 __all__ = ["STATE_BUSY", "State"]
@@ -91,7 +91,7 @@ class State:
     def write_record(self, record: Record) -> str:
         """Put a record beside the current one, and return its digest for the head."""
         payload = record.to_payload()
-        path = Path(record_path(str(self.root), record.app_id, record.generation))
+        path = self.root / "records" / record_name(record.app_id, record.generation)
         self._replace(path, seal(payload, self.reader.keys()[1], "record"))
         return sha256(payload)
 
@@ -116,7 +116,7 @@ class State:
         """
         with suppress(MinisealError, OSError):
             current = [each for each, app in head.apps.items() if app.record is not None]
-            kept = {f"{each}.{head.apps[each].generation}.json" for each in current}
+            kept = {record_name(each, head.apps[each].generation) for each in current}
             blobs: set[str] = set()
             for each in current:
                 blobs |= self.reader.record(head, each).blobs()

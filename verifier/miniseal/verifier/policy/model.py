@@ -221,7 +221,8 @@ class Host:
     Attributes:
         platform_version: has to reach a program's `platform_version.min_code`.
         always: import keys that are open, and offered, to every program.
-        interfaces: import key without its version, to the version that the host implements.
+        interfaces: import key without its version, to the version that the host implements; an
+            empty text for what has no versions.
     """
 
     __pydantic_config__: ClassVar = _STRICT

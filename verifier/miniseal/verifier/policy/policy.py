@@ -5,6 +5,8 @@ and digest in the host's state. Nothing is verified here.
 """
 
 import json
+import os
+import stat
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -193,8 +195,12 @@ def _is_inside(name: str) -> bool:
 
 def _read(path: Path, name: str) -> bytes:
     try:
-        with path.open("rb") as file:
-            data = file.read(POLICY_FILE_LIMIT + 1)
+        # not to hang on a pipe
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(file, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise POLICY_INVALID(f"policy: {name} is not a regular file", found=str(path))
+            data = stream.read(POLICY_FILE_LIMIT + 1)
     except (OSError, ValueError) as error:
         raise POLICY_INVALID(f"policy: {name} cannot be read", found=str(path)) from error
     if len(data) > POLICY_FILE_LIMIT:

@@ -140,9 +140,9 @@ def _check_host(host: Host) -> None:
     _in_range("host.platform_version", host.platform_version, 0)
     _texts("host.always", host.always)
     for name, version in host.interfaces.items():
-        _texts(f"host.interfaces.{name}", (name, version))
-        if "@" in name:
-            raise invalid("host.interfaces", "has a version in its name", name, "it as the value")
+        _texts("host.interfaces", (name,))
+        if "@" in name or version != version.strip():
+            raise invalid("host.interfaces", "has a version that is not its value", name)
 
 
 def _check_deny(where: str, deny: Deny) -> None:
