@@ -85,6 +85,43 @@ def test_one_signed_failure_vetoes_every_pass(scene: Scene) -> None:
     assert install_code(scene) == "test-failed"
 
 
+@pytest.mark.parametrize(
+    "bad", [checks(result="FAILED"), checks(failed=["program"], result="PASSED")]
+)
+def test_a_failure_is_one_by_its_result_or_by_its_tests(
+    scene: Scene, bad: tuple[str, dict[str, object]]
+) -> None:
+    made = scene.release()
+    scene.repository.say(made, bad)
+
+    assert install_code(scene) == "test-failed"
+
+
+def test_a_builder_of_another_signer_is_refused(scene: Scene) -> None:
+    theirs = '[[builder]]\nid = "theirs"\nsigners = ["scanner"]\nlevel = 3\n\n[[namespace]]'
+    scene.policy(POLICY.replace("[[namespace]]", theirs))
+    made = scene.release(without=["provenance"])
+    scene.repository.say(made, provenance(builder="theirs"))
+
+    assert install_code(scene) == "builder-untrusted"
+
+
+def test_the_latest_scans_of_enough_keys_have_to_be_good(scene: Scene) -> None:
+    """Two of three scanners have to find nothing; one that is stale does not spoil the others."""
+    keys = ", ".join(f'{{file = "{name}.pub"}}' for name in ("scanner", "second", "stranger"))
+    one = '[{file = "scanner.pub"}]'
+    policy = POLICY.replace(one, f"[{keys}]\nthreshold = 2")
+    scene.policy(policy.replace('signers = ["acme", "scanner"]', 'signers = ["scanner"]'))
+    made = scene.release(without=["scan"])
+    scene.repository.say(made, scan(finished=NOW - 20 * DAY), key("stranger"))
+    scene.repository.say(made, scan(), key("scanner"))
+    assert install_code(scene) == "scan-stale"
+
+    scene.repository.say(made, scan(), key("second"))
+
+    assert scene.verifier().install(APP, scene.repository, "1.0.0").version_code == 1
+
+
 def test_a_missing_check_is_noticed(scene: Scene) -> None:
     made = scene.release(without=["checks"])
     scene.repository.say(made, checks([name for name in CHECKS if name != "rebuild"]))
