@@ -21,7 +21,7 @@ from miniseal.cli import commands
 from miniseal.cli.outcome import show_error
 from miniseal.formats.errors import Code, EnvironmentalError, UsageError
 
-__all__ = ["UNEXPECTED", "USAGE", "cli", "main", "run"]
+__all__ = ["SYSTEM_REFUSED", "UNEXPECTED", "USAGE", "cli", "main", "run"]
 
 UNEXPECTED = Code(
     "unexpected",
@@ -29,6 +29,13 @@ UNEXPECTED = Code(
     meaning="something happened that the program has no word for; nothing was accepted",
     cause="a defect in miniseal, or in something it stands on",
     remedy="run again with MINISEAL_TRACEBACK=1 and report what it prints",
+)
+SYSTEM_REFUSED = Code(
+    "system-refused",
+    EnvironmentalError,
+    meaning="the operating system refused something; nothing was accepted",
+    cause="a full disk, missing rights, a path that is too long, or a closed output",
+    remedy="correct what the message names, then run again",
 )
 USAGE = Code(
     "usage",
@@ -69,10 +76,19 @@ def main(arguments: Sequence[str] | None = None, program: click.Command = cli) -
         return int(program.main(words, prog_name="miniseal", standalone_mode=False) or 0)
     except click.exceptions.Exit as ending:
         return ending.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
     except click.ClickException as error:
-        show_error(USAGE(error.format_message().rstrip(".")), schema)
+        show_error(USAGE(" ".join(error.format_message().split()).rstrip(".")), schema)
     except (click.Abort, KeyboardInterrupt):
         return _INTERRUPTED
+    except SystemExit:  # click's answer to a closed stdout
+        return 2
+    except OSError as error:
+        if os.environ.get("MINISEAL_TRACEBACK"):
+            raise
+        place = f": {error.filename}" if error.filename else ""
+        show_error(SYSTEM_REFUSED(f"{error.strerror or error}{place}"), schema)
     except Exception as error:
         if os.environ.get("MINISEAL_TRACEBACK"):
             raise
@@ -82,4 +98,15 @@ def main(arguments: Sequence[str] | None = None, program: click.Command = cli) -
 
 def run() -> None:
     """The console script."""
-    sys.exit(main())
+    try:
+        code = main()
+        if sys.stdout is not None:  # as it is where it was closed from the start
+            sys.stdout.flush()
+    except OSError:
+        if os.environ.get("MINISEAL_TRACEBACK"):
+            raise
+        # the output is full or closed, so nobody can be told, not even by the interpreter's flush
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        code = 2
+    sys.exit(code)

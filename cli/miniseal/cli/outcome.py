@@ -5,9 +5,11 @@ the error family's (docs/reference/exit-codes).
 """
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import category
 
 import click
 
@@ -71,10 +73,10 @@ class Verb(click.Command):
         if as_json:
             ok = outcome.exit_code == 0
             document = {"schema": schema, "ok": ok, "result": outcome.result, "error": None}
-            click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+            click.echo(_json(document))
         else:
             for line in outcome.lines:
-                click.echo(line)
+                click.echo(_printable(line))
         return outcome.exit_code
 
     def _outcome(self, ctx: click.Context) -> Outcome:
@@ -95,11 +97,31 @@ def show_error(error: MinisealError, schema: str | None) -> None:
     """Print an error: a JSON object on stdout where `schema` is given, else lines on stderr."""
     if schema is not None:
         document = {"schema": schema, "ok": False, "result": None, "error": error.to_json()}
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        click.echo(_json(document))
         return
     label = "usage" if isinstance(error, UsageError) else "error"
-    click.echo(f"{label}: {error.message} [{error.code}]", err=True)
+    click.echo(_printable(f"{label}: {error.message} [{error.code}]"), err=True)
     for name in ("found", "expected", "hint"):
         value = getattr(error, name)
         if value:
-            click.echo(f"  {name + ':':<9} {value}", err=True)
+            click.echo(_printable(f"  {name + ':':<9} {value}"), err=True)
+
+
+def _json(document: Mapping[str, object]) -> str:
+    """The document as text that stdout can hold: a file's name may be no text in any encoding."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "ascii")  # None where it is closed
+    except UnicodeEncodeError:
+        return json.dumps(document, indent=2)
+    return text
+
+
+def _printable(text: str) -> str:
+    """The text without what a terminal would obey: names in it may be a stranger's."""
+    return "".join(
+        char
+        if char in "\n\t" or category(char)[0] not in "CZ" or category(char) == "Zs"
+        else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )

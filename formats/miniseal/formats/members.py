@@ -114,9 +114,16 @@ class Members:
     def _wrong(self, name: str, value: object, expected: str) -> Exception:
         return self.code(
             f"{self.what}.{name} is of the wrong kind",
-            found=repr(value)[:60] if isinstance(value, str | int | float) else _kind(value),
+            found=_shown(value),
             expected=expected,
         )
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, int) and value.bit_length() > 64:
+        # TOML has integers of any length, and Python refuses to write out the longest
+        return f"an integer of {value.bit_length()} bits"
+    return repr(value)[:60] if isinstance(value, str | int | float) else _kind(value)
 
 
 def _kind(value: object) -> str:

@@ -111,7 +111,7 @@ class Tree:
             FormatError: `too-large`.
             EnvironmentalError: `project-unreadable`, `project-changed`.
         """
-        root = root.resolve()
+        root = _resolved(root)
         found: list[tuple[str, Path, int]] = []
         total = 0
         for count, (path, place, size) in enumerate(_walk(root, root, ""), start=1):
@@ -174,6 +174,13 @@ class Tree:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(self.content(file))
             place.chmod(0o755)
+
+
+def _resolved(root: Path) -> Path:
+    try:
+        return root.resolve()
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, until Python 3.13
+        raise _unreadable(str(root), error) from error
 
 
 def _walk(root: Path, folder: Path, prefix: str) -> Iterator[tuple[str, Path, int]]:

@@ -45,7 +45,13 @@ def check(path: Path) -> Outcome:
 @click.argument("project", default=".", type=click.Path(path_type=Path))
 @click.option("--key", required=True, type=click.Path(path_type=Path), help="The publisher's .pub")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path))
-@click.option("--days", default=90, show_default=True, help="Until the policy expires.")
+@click.option(
+    "--days",
+    default=90,
+    show_default=True,
+    type=click.IntRange(1, 3650),
+    help="Until the policy expires.",
+)
 def init(project: Path, key: Path, output: Path, days: int) -> Outcome:
     """Start a policy that admits PROJECT when KEY signed it; the key is copied beside it."""
     from miniseal.packager import Project  # noqa: PLC0415 - needs the extra `pipeline`
@@ -54,9 +60,15 @@ def init(project: Path, key: Path, output: Path, days: int) -> Outcome:
     if output.exists():
         raise FILE_UNUSABLE(f"{output} exists already")
     expires = times.to_text(int(time.time()) + days * 86400)
-    text = policy_text(Project.load(project), key="publisher.pub", expires=expires)
-    write_file(output.parent / "publisher.pub", read_file(key))
-    write_file(output, text.encode("utf-8"))
+    text = policy_text(Project.load(project), key="publisher.pub", expires=expires).encode()
+    public = read_file(key)
+    # before anything is written: a private key given by mistake must not be copied
+    Policy.from_toml(text, lambda _: public)
+    copy = output.parent / "publisher.pub"
+    if copy.exists() and read_file(copy) != public:
+        raise FILE_UNUSABLE(f"{copy} exists already, with another key")
+    write_file(copy, public)
+    write_file(output, text)
     return Outcome(
         result={"policy": str(output), "expires": expires},
         lines=(f"wrote {output}: read it, and demand what your platform needs",),

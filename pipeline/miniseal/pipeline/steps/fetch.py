@@ -26,7 +26,8 @@ FETCH_FAILED = Code(
     "fetch-failed",
     EnvironmentalError,
     meaning="a tool of the lock could not be fetched",
-    cause="no network, a registry that does not have the file, or a file with another hash",
+    cause="no network, a registry that does not have the file, a file with another hash, or a "
+    "cache that cannot be written",
     remedy="read what the package client said; `miniseal lock` writes the lock again",
 )
 _TIMEOUT_SECONDS = 900.0
@@ -53,7 +54,12 @@ class ToolCache:
         """
         places: dict[str, Path] = {}
         for step in install(tools):
-            places[step.folder] = await asyncio.to_thread(self._ensure, step, dict(places))
+            try:
+                places[step.folder] = await asyncio.to_thread(self._ensure, step, dict(places))
+            except OSError as error:
+                raise FETCH_FAILED(
+                    f"the tool cache cannot be used: {error.strerror}", found=str(self.folder)
+                ) from error
         return places
 
     def _ensure(self, step: Install, places: dict[str, Path]) -> Path:

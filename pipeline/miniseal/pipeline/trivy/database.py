@@ -4,12 +4,15 @@ A database is a folder with `trivy.db` (bbolt) and `metadata.json`. It is named 
 `trivy.db`: `metadata.json` changes with the clock of whoever downloaded it. Nothing is fetched.
 """
 
+import errno
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 
 from miniseal.formats import strictjson, times
@@ -84,9 +87,9 @@ class Database:
             FormatError: `database-invalid`.
         """
         try:
-            with (folder / "metadata.json").open("rb") as file:
+            with _open(folder / "metadata.json") as file:
                 metadata = file.read(_METADATA_LIMIT + 1)
-            with (folder / "trivy.db").open("rb") as file:
+            with _open(folder / "trivy.db") as file:
                 start = file.read(24)
             digest = file_digest(folder / "trivy.db")
         except OSError as error:
@@ -126,10 +129,19 @@ def file_digest(path: Path) -> str:
     """The digest of a file of any size.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: it cannot be read, or is no regular file.
     """
-    with path.open("rb") as file:
+    with _open(path) as file:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def _open(path: Path) -> BufferedReader:
+    """Open a regular file; a pipe or a device in its place is an error, not a wait."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return os.fdopen(descriptor, "rb")
 
 
 def build(advisories: Path, out: Path, *, updated: int) -> Database:
