@@ -15,9 +15,7 @@ PARTS = {
         *("Scanner", "Settings", "Tool", "Tree", "TreeFile", "check_permissions"),
         *("compare_assets", "compare_wasm", "install", "lock_text", "pack"),
     ],
-    "miniseal.pipeline": [
-        *("Event", "Events", "Made", "Release", "Released", "make", "release"),
-    ],
+    "miniseal.pipeline": [],
     "miniseal.registry": ["LayoutStore", "Store", "attach", "open_store"],
     "miniseal.verifier": [
         *("Admission", "Grants", "Policy", "Program", "Record", "Source", "Verdict", "Verifier"),

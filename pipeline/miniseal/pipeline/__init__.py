@@ -1,6 +1,7 @@
-"""The release pipeline: steps, engines, the scanner, and what it tells while it works."""
+"""The release pipeline: steps, engines, the scanner, and what it tells while it works.
 
-from miniseal.pipeline.events import Event, Events
-from miniseal.pipeline.release import Made, Release, Released, make, release
+Import the module that you need (`from miniseal.pipeline.release import release`): this file imports
+nothing, so that a command pays only for what it uses.
+"""
 
-__all__ = ["Event", "Events", "Made", "Release", "Released", "make", "release"]
+__all__: list[str] = []
