@@ -64,6 +64,7 @@ def test_the_same_wasm_under_another_manifest_does_not_inherit_evidence(scene: S
 def test_the_same_wasm_with_other_assets_does_not_inherit_evidence(scene: Scene) -> None:
     made = package(assets={"rates.json": b'{"tip": 15}'})
     scene.release(made=made)
+    assert made.config.assets is not None
     other_tar = ustar.write({"rates.json": b'{"tip": 99}'})
     config = replace(
         made.config,
