@@ -47,13 +47,13 @@ def test_an_empty_log_is_one(log: Path) -> None:
 def test_a_changed_line_is_noticed(log: Path) -> None:
     anchor = write(log, 3)
 
-    assert code(log.read_bytes().replace(b"a1", b"a9"), anchor) == "audit-broken"
+    assert code(log.read_bytes().replace(b"com.acme.a1", b"com.acme.a9"), anchor) == "audit-broken"
 
 
 def test_a_changed_last_line_is_noticed(log: Path) -> None:
     anchor = write(log, 3)
 
-    assert code(log.read_bytes().replace(b"a2", b"a9"), anchor) == "audit-broken"
+    assert code(log.read_bytes().replace(b"com.acme.a2", b"com.acme.a9"), anchor) == "audit-broken"
 
 
 def test_a_line_taken_away_is_noticed(log: Path) -> None:

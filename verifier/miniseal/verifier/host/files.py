@@ -26,7 +26,12 @@ STATE_UNREADABLE = Code(
 )
 
 
-def read(path: str, limit: int, what: str, *, follow: bool = False) -> bytes:
+_PIECE = 1024 * 1024
+
+
+def read(
+    path: str, limit: int, what: str, *, follow: bool = False, piece: int = 64 * 1024
+) -> bytes:
     """The whole file of at most `limit` bytes; `what` names it in errors.
 
     Args:
@@ -34,6 +39,7 @@ def read(path: str, limit: int, what: str, *, follow: bool = False) -> bytes:
         limit: the largest size accepted, in bytes.
         what: how errors call the file.
         follow: whether `path` may be a symbolic link.
+        piece: how many bytes to ask for first: more than the file is expected to have.
 
     Raises:
         VerificationError: `state-damaged`, if it is missing or larger than `limit`.
@@ -44,7 +50,7 @@ def read(path: str, limit: int, what: str, *, follow: bool = False) -> bytes:
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
         file = os.open(path, flags)
         try:
-            data = _read(file, limit + 1)
+            data = _read(file, limit + 1, piece)
         finally:
             os.close(file)
     except FileNotFoundError as error:
@@ -58,16 +64,12 @@ def read(path: str, limit: int, what: str, *, follow: bool = False) -> bytes:
     return data
 
 
-def _read(file: int, most: int) -> bytes:
-    """At most `most` bytes, in one piece where the first read brings all that there is."""
-    # Asking for more than there is costs nothing on Linux, but the buffer is made first.
-    size = min(most, os.fstat(file).st_size + 1)
-    data = os.read(file, size)
-    if len(data) < size:
-        return data
+def _read(file: int, most: int, piece: int) -> bytes:
+    """At most `most` bytes; without a copy where the first `piece` is all that there is."""
+    data = os.read(file, min(most, piece))
     pieces = [data]
     total = len(data)
-    while total < most and (piece := os.read(file, min(most - total, 1 << 20))):
-        pieces.append(piece)
-        total += len(piece)
-    return b"".join(pieces)
+    while total < most and (data := os.read(file, min(most - total, _PIECE))):
+        pieces.append(data)
+        total += len(data)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -29,7 +29,6 @@ class Program:
         wasm: the bytes that were hashed.
         config: likewise; canonical JSON.
         grants: what the host may give to the program.
-        expires: when the admission ends, `YYYY-MM-DDTHH:MM:SSZ`.
         generation: of the head; for a host's counter.
     """
 
@@ -39,7 +38,6 @@ class Program:
         "_tar",
         "app_id",
         "config",
-        "expires",
         "generation",
         "grants",
         "package",
@@ -59,12 +57,16 @@ class Program:
         # The record stays in memory for the next load, so nobody is given a part of it to change.
         self.grants: Grants = record.grants.copy()
         self._record = record
-        self.expires: str = to_text(record.expires)
         self.generation = generation
         self.wasm = wasm
         self.config = config
         self._tar = assets
         self._assets: Mapping[str, bytes] | None = None
+
+    @property
+    def expires(self) -> str:
+        """When the admission ends, `YYYY-MM-DDTHH:MM:SSZ`."""
+        return to_text(self._record.expires)
 
     @property
     def assets(self) -> "Mapping[str, bytes]":

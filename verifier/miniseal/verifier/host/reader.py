@@ -136,7 +136,7 @@ class StateReader:
             EnvironmentalError: `state-unreadable`.
         """
         digits = blob.digest[7:]
-        data = read(f"{self._state}/blobs/sha256/{digits}", blob.size, what)
+        data = read(f"{self._state}/blobs/sha256/{digits}", blob.size, what, piece=blob.size + 1)
         found = hashlib.sha256(data).hexdigest()
         if found != digits:
             raise DIGEST_MISMATCH(
