@@ -152,3 +152,11 @@ def test_a_long_value_is_cut_in_the_error() -> None:
 
     assert error.value.found is not None
     assert len(error.value.found) <= 60
+
+
+def test_an_integer_that_python_will_not_write_out_is_refused_by_its_length() -> None:
+    with pytest.raises(FormatError) as error:
+        members(a=1 << 20_000).integer("a")
+
+    assert error.value.code == "thing-malformed"
+    assert error.value.found == "an integer of 20001 bits"

@@ -33,6 +33,7 @@ OUTPUT_REFUSED = Code(
 )
 
 ENTRIES_LIMIT = 100_000
+_DEPTH_LIMIT = 64
 
 
 def collect(command: Exec, steps: tuple[Step, ...], keep: Path) -> dict[str, Path]:
@@ -50,18 +51,22 @@ def collect(command: Exec, steps: tuple[Step, ...], keep: Path) -> dict[str, Pat
             raise OUTPUT_MISSING(f"{path} is not a folder when the command has ended")
         target = keep / str(number)
         target.mkdir()
-        _copy_tree(source, target, path, room)
+        _copy_tree(source, target, path, room, depth=1)
         folders[path] = target
     return folders
 
 
-def _copy_tree(source: Path, target: Path, shown: str, room: list[int]) -> None:
+def _copy_tree(source: Path, target: Path, shown: str, room: list[int], *, depth: int) -> None:
+    if depth > _DEPTH_LIMIT:
+        raise OUTPUT_REFUSED(
+            "the outputs have folders nested too deeply", expected=f"at most {_DEPTH_LIMIT} levels"
+        )
     for entry, status in _entries(source, shown):
         name = f"{shown}/{entry.name}"
         room[1] -= 1
         if stat.S_ISDIR(status.st_mode):
             (target / entry.name).mkdir()
-            _copy_tree(entry, target / entry.name, name, room)
+            _copy_tree(entry, target / entry.name, name, room, depth=depth + 1)
         elif stat.S_ISREG(status.st_mode) and not status.st_mode & (stat.S_ISUID | stat.S_ISGID):
             room[0] -= status.st_size
             _check_room(room)

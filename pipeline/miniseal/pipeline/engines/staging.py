@@ -5,9 +5,11 @@ inside such a copy. Without isolation the same tree is laid out below a scratch 
 sandbox paths in the command's words are rewritten to lie there.
 """
 
+import contextlib
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -130,16 +132,30 @@ def _copy_file(source: str, target: str) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder whose contents may have taken their own permissions away."""
-    for parent, names, _ in os.walk(folder):
-        _make_writable(parent)
-        for name in names:
-            child = Path(parent, name)
-            if not child.is_symlink():
-                _make_writable(child)
-    shutil.rmtree(folder, ignore_errors=True)
+    """Remove a folder whose contents may have taken their own permissions away.
+
+    What is nested goes side by side first: it may be deeper than a path can say, or than a
+    function can call itself.
+    """
+    flat = Path(tempfile.mkdtemp(dir=folder.parent))
+    with contextlib.suppress(OSError):
+        _flatten(folder, flat)
+    for emptied in (flat, folder):
+        shutil.rmtree(emptied, ignore_errors=True)
 
 
-def _make_writable(folder: "Path | str") -> None:
-    path = Path(folder)
-    path.chmod(path.stat().st_mode | 0o700)
+def _flatten(folder: Path, flat: Path) -> None:
+    """Move every folder below `folder` into `flat`."""
+    _make_writable(folder)
+    pending, moved = [folder], 0
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            folders = [Path(entry) for entry in entries if entry.is_dir(follow_symlinks=False)]
+        for child in folders:
+            _make_writable(child)
+            pending.append(child.rename(flat / str(moved)))
+            moved += 1
+
+
+def _make_writable(folder: Path) -> None:
+    folder.chmod(folder.stat().st_mode | 0o700)

@@ -80,3 +80,12 @@ def test_a_file_in_the_place_of_the_folder_is_missing(tmp_path: Path) -> None:
         collect(tmp_path)
 
     assert error.value.code == "output-missing"
+
+
+def test_folders_nested_too_deeply_are_refused(out: Path, tmp_path: Path) -> None:
+    (out / "/".join("d" * 64)).mkdir(parents=True)
+
+    with pytest.raises(MinisealError) as error:
+        collect(tmp_path)
+
+    assert error.value.code == "output-refused"

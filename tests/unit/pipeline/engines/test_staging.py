@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,19 @@ def test_a_folder_without_permissions_is_removed(tmp_path: Path) -> None:
 
     assert not folder.exists()
     assert tmp_path.exists()
+
+
+def test_a_folder_deeper_than_a_path_can_say_is_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "stage"
+    folder.mkdir()
+    at = os.open(folder, os.O_RDONLY)
+    for _ in range(5000):
+        os.mkdir("d", dir_fd=at)
+        inner = os.open("d", os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = inner
+    os.close(at)
+
+    staging.remove(folder)
+
+    assert list(tmp_path.iterdir()) == []
