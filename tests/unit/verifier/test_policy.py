@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kit.packages import APP, POLICY, key
 from miniseal.formats.errors import MinisealError
@@ -204,3 +206,29 @@ def test_a_missing_policy_is_refused(tmp_path: object) -> None:
         Policy.load(f"{tmp_path}/policy.toml")
 
     assert error.value.code == "policy-invalid"
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.binary(max_size=60))
+def test_no_bytes_get_another_answer_than_a_refusal(data: bytes) -> None:
+    with pytest.raises(MinisealError) as error:
+        Policy.from_toml(data, KEYS.__getitem__)
+
+    assert error.value.code == "policy-invalid"
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_a_damaged_policy_is_read_or_refused_and_nothing_else(data: st.DataObject) -> None:
+    place = data.draw(st.integers(0, len(POLICY) - 1))
+    length = data.draw(st.integers(0, 12))
+    text = POLICY[:place] + data.draw(st.text(max_size=6)) + POLICY[place + length :]
+
+    try:
+        Policy.from_toml(text.encode(), lambda name: KEYS.get(name, b""))
+    except MinisealError as error:
+        refused = error.code
+    else:
+        refused = "policy-invalid"
+
+    assert refused == "policy-invalid"
