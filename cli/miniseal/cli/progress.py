@@ -6,7 +6,7 @@ import click
 
 from miniseal.pipeline.events import Events, json_lines, plain_lines
 
-__all__ = ["events", "option"]
+__all__ = ["events", "option", "warn"]
 
 option = click.option(
     "--progress",
@@ -22,3 +22,11 @@ def events(form: str) -> Events:
     if form == "none":
         return Events(lambda _: None)
     return Events(json_lines(sys.stderr) if form == "json" else plain_lines(sys.stderr))
+
+
+def warn(text: str, form: str, told: Events) -> None:
+    """Say something that nobody may miss, on stderr in every form; an event among JSON lines."""
+    if form == "json":
+        told.emit("release", "output", text=f"warning: {text}")
+    else:
+        click.echo(f"warning: {text}", err=True)

@@ -157,7 +157,7 @@ async def release(root: Path, given: Release) -> Released:
             root, engine=given.engine, tools=given.tools, events=given.events, work=work
         )
         policy = given.policy or selfpolicy.policy_of(made.resolved.project, given.signer)
-        before = None if given.resign else _already(made, given, policy)
+        before = _already(made, given, policy)
         if before is not None:
             return before
         claims = await _prove(made, given, work, started)
@@ -165,12 +165,12 @@ async def release(root: Path, given: Release) -> Released:
 
 
 def _already(made: Made, given: Release, policy: Policy) -> Released | None:
-    """The release that the store holds, if it is this one and its evidence is good enough.
+    """The release that the store holds, if it is this one and its evidence is to be kept.
 
     Raises:
         UsageError: `tag-exists`, where the version names another package.
     """
-    if not publish.is_tagged(given.store, made.packed):
+    if not publish.is_tagged(given.store, made.packed) or given.resign:
         return None
     try:
         verdict = _verdict(made, given, policy)

@@ -84,8 +84,9 @@ def command(
     destination = to or Project.load(project).settings.publish.to
     if destination is None:
         raise DESTINATION_MISSING("no destination given")
+    events = shown.events(progress)
     if unsafe_no_isolation:
-        click.echo("warning: nothing keeps the toolchain from this machine", err=True)
+        shown.warn("nothing keeps the toolchain from this machine", progress, events)
     with workshop.engine(isolate=not unsafe_no_isolation) as engine:
         released = asyncio.run(
             release(
@@ -93,7 +94,7 @@ def command(
                 Release(
                     engine=engine,
                     tools=workshop.tool_cache(),
-                    events=shown.events(progress),
+                    events=events,
                     store=open_store(destination),
                     signer=FileSigner.load(key),
                     scan=ScanSettings(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from miniseal.formats.errors import Code, EnvironmentalError
+from miniseal.formats.errors import Code, EnvironmentalError, FormatError
 from miniseal.formats.members import Members
 from miniseal.formats.strictjson import loads
 
@@ -102,7 +102,11 @@ class Stage:
             stdout=subprocess.PIPE,
             check=False,
         )
-        value = loads(done.stdout, limit=_OUTPUT_LIMIT, what="the command's output", floats=True)
+        try:
+            value = loads(done.stdout, limit=_OUTPUT_LIMIT, what="output", floats=True)
+        except FormatError as error:
+            ended = f"exit code {done.returncode}"
+            raise DEMO_BROKEN(f"miniseal {words[0]} said nothing readable", found=ended) from error
         return Members(value, "output", DEMO_BROKEN)
 
     def _show(self, *words: str | Path) -> None:

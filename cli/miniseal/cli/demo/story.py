@@ -57,7 +57,7 @@ def tell(examples: Path, folder: Path, *, say: Callable[[str], None]) -> list[st
 
 def _prepare(folder: Path) -> None:
     if folder.exists():
-        if any(folder.iterdir()) and not (folder / _MARK).is_file():
+        if not folder.is_dir() or (any(folder.iterdir()) and not (folder / _MARK).is_file()):
             raise DEMO_FOLDER_TAKEN(f"{folder} is not empty and not the demo's")
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
