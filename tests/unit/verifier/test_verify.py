@@ -1,8 +1,10 @@
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from kit.packages import APP, NOW, POLICY, SOURCE, Scene, package, provenance, wasm_module
+from miniseal import verifier
 from miniseal.formats.errors import MinisealError
 from miniseal.formats.predicates.provenance import Provenance
 from miniseal.verifier import Policy, verify
@@ -138,3 +140,22 @@ def test_git_sources_are_compared_without_prefix_and_ref() -> None:
     assert of(f"git+{SOURCE}@refs/heads/main") == SOURCE
     assert of("git+ssh://git@git.example/tip@v1") == "ssh://git@git.example/tip"
     assert of(["list"]) is None
+
+
+@pytest.mark.parametrize("without", [["provenance"], ["scan"], ["sbom", "checks"]])
+def test_content_that_nobody_vouches_for_is_not_even_fetched(
+    scene: Scene, without: list[str]
+) -> None:
+    made = scene.release(without=without)
+    del scene.repository.blobs[made.config.wasm.digest]
+
+    with pytest.raises(MinisealError) as error:
+        verify(APP, scene.repository, "1.0.0", Policy.load(scene.path), now=NOW)
+
+    assert error.value.code == "attestation-missing"
+
+
+@pytest.mark.parametrize("name", verifier.__all__)
+def test_no_module_hides_a_public_name(name: str) -> None:
+    # an imported submodule becomes an attribute of its package, and the name would lead to it
+    assert find_spec(f"{verifier.__name__}.{name}") is None

@@ -12,6 +12,7 @@ process is started and no connection opened here; content comes through a `Sourc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from miniseal.verifier.examine import verify
     from miniseal.verifier.host.admission import Admission
     from miniseal.verifier.host.program import Program
     from miniseal.verifier.host.record import Grants, Record
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from miniseal.verifier.source import Source
     from miniseal.verifier.verdict import Verdict
     from miniseal.verifier.verifier import Verifier
-    from miniseal.verifier.verify import verify
 
 __all__ = [
     "Admission",
@@ -42,7 +42,7 @@ _HOMES = {
     "Source": "source",
     "Verdict": "verdict",
     "Verifier": "verifier",
-    "verify": "verify",
+    "verify": "examine",
 }
 
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from miniseal.formats.errors import Code, MinisealError, VerificationError
 from miniseal.formats.oci import Descriptor
 from miniseal.verifier.checks.version import check_highest
+from miniseal.verifier.examine import Examined, examine, refusing
 from miniseal.verifier.host.admission import Admission
 from miniseal.verifier.host.audit import entry
 from miniseal.verifier.host.head import AppHead, Head, PolicyMark
@@ -25,7 +26,6 @@ from miniseal.verifier.host.state import State
 from miniseal.verifier.host.stored import StoredSource
 from miniseal.verifier.policy.policy import Policy
 from miniseal.verifier.source import Source
-from miniseal.verifier.verify import Examined, examine, refusing
 
 __all__ = ["POLICY_ROLLBACK", "POLICY_SERIAL_REUSED", "Admitter"]
 

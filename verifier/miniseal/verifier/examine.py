@@ -1,8 +1,9 @@
 """One verification: from a reference in a store to a verdict, without any state.
 
-Cheap refusals come first: the policy's end, the namespace, then manifest and config, then content,
-then evidence. What a host's state adds (versions seen before, the policy's serial, the clock) is
-`host.admit`'s business.
+Cheap refusals come first: the policy's end, the namespace, manifest and config. Then evidence, and
+content last: wasm and assets, which are large and parsed at length, are not even fetched before
+somebody whom the policy names has signed for their digests. What a host's state adds (versions seen
+before, the policy's serial, the clock) is `host.admit`'s business.
 """
 
 from collections.abc import Generator
@@ -98,13 +99,14 @@ def examine(app_id: str, source: Source, reference: str, policy: Policy, now: in
     check_app(app_id, config)
     check_tag(fetched.tag, config)
     check_minimum(namespace, config)
+    wasm = config.wasm.digest
+    check_package(policy, config, package.digest, (wasm,))
+    collected = sift(policy, collect(source, package, Keyring(policy, namespace), now))
+    relied = check_required(namespace, collected, policy, wasm=wasm, now=now)
     content = fetch_content(source, fetched)
     check_package(policy, config, package.digest, content.wasm_digests())
     grants = check_permissions(policy, namespace, config, content.parts)
     check_host(policy.document.host, config, grants.interfaces)
-    collected = sift(policy, collect(source, package, Keyring(policy, namespace), now))
-    wasm = config.wasm.digest
-    relied = check_required(namespace, collected, policy, wasm=wasm, now=now)
     verdict = Verdict(
         config=config,
         package=package,
