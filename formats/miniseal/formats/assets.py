@@ -12,9 +12,10 @@ doubt it lists. It says, in this order:
 
 A name's ending (`.js`, `.html`, `.wasm`, ... also below `.gz` or `.br`) can add a kind where the
 content has none, or turn `script` into `html`; it never takes one away. NUL bytes are left out
-first, so UTF-16 and UTF-32 read as ASCII does. Strict JSON is never executable: whatever its
-strings say, evaluating it does nothing. Plain text, CSV, CSS, Markdown without HTML or code,
-images, fonts and PDF have no kind; in what is mostly binary only the more telling signs count.
+first, so UTF-16 and UTF-32 read as ASCII does. Strict JSON of at most 4 MiB is never executable:
+whatever its strings say, evaluating it does nothing; a larger one is looked at as text. Plain text,
+CSV, CSS, Markdown without HTML or code, images, fonts and PDF have no kind; in what is mostly
+binary only the more telling signs count.
 
 It does not look inside archives and compressed files, does not undo any other encoding, and cannot
 see what a host makes out of a string: a program that interprets data of its own goes unseen.
@@ -126,7 +127,7 @@ def _named(name: str) -> str | None:
 
 def _is_json(data: bytes) -> bool:
     try:
-        loads(data, limit=len(data), what="asset", floats=True)
+        loads(data, limit=_JSON_MOST, what="asset", floats=True)
     except FormatError:
         return False
     return True
@@ -137,6 +138,7 @@ def _is_binary(plain: bytes) -> bool:
     return controls * 50 > len(plain)
 
 
+_JSON_MOST = 4 * 1024 * 1024  # bytes; parsed, `{},{},` takes thirty times as many
 _COMPRESSED = frozenset(("br", "deflate", "gz", "lz4", "xz", "zst"))
 _BY_KIND = {
     "wasm": "cwasm wasm wast wat",  # codespell:ignore wast

@@ -47,6 +47,7 @@ def refer(
     """
     name = referrers.fallback_tag(subject.digest)
     old = [d for d in index.under(name) if d.media_type == INDEX_TYPE]
+    referrers.check_bounds(len(old), sum(d.size for d in old))
     changed = referrers.add([folder.read(d, limit=MANIFEST_LIMIT) for d in old], referrer)
     if changed is None:
         return
@@ -66,9 +67,12 @@ def _lists(
     """`index.json`, and the lists of referrers that it names for the digest `subject`."""
     index = folder.index()
     # cosign copy puts the subject itself under this name: not a list, so no referrers in it
-    found = [d for d in index.under(referrers.fallback_tag(subject)) if d.media_type == INDEX_TYPE]
+    named = index.under(referrers.fallback_tag(subject))
+    found = {(d.digest, d.size): d for d in named if d.media_type == INDEX_TYPE}
+    # any number of entries may have the name, and all lists are held in memory
+    referrers.check_bounds(len(found), sum(size for _, size in found))
     try:
-        return index, [folder.read(d, limit=MANIFEST_LIMIT) for d in found]
+        return index, [folder.read(d, limit=MANIFEST_LIMIT) for d in found.values()]
     except EnvironmentalError as error:
         # a writer may have replaced the list since index.json was read
         if not is_missing(error) or not rereads or folder.index() == index:

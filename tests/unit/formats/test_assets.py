@@ -1,6 +1,7 @@
 import json
 import re
 import time
+import tracemalloc
 
 import pytest
 import wasmtime
@@ -253,6 +254,25 @@ def test_a_control_character_does_not_hide_a_script() -> None:
 def test_json_is_not_executable_whatever_its_strings_say(value: object) -> None:
     assert kind(json.dumps(value)) is None
     assert kind(json.dumps(value, indent=2) + "\n", "a.json") is None
+
+
+def test_json_too_large_to_be_parsed_is_looked_at_as_text() -> None:
+    padding = " " * (4 * 1024 * 1024)
+
+    assert kind(f'{{"a": "plain words"}}{padding}') is None
+    assert kind(f'{{"a": "<script>alert(1)</script>"}}{padding}') == "script"
+
+
+def test_json_does_not_grow_in_memory_beyond_a_bound() -> None:
+    data = b"[" + b"{}," * (4 * 1024 * 1024) + b"{}]"
+    tracemalloc.start()
+    try:
+        classify("a.json", data)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 4 * len(data)
 
 
 @pytest.mark.parametrize(

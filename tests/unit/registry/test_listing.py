@@ -299,6 +299,38 @@ def test_list_over_the_bound_is_refused(
     assert written.value.code == "referrers-limit"
 
 
+def test_lists_that_no_memory_could_hold_are_refused(
+    path: Path, store: LayoutStore, manifest: Make, subject: Descriptor, tag: str
+) -> None:
+    index = json.loads((path / "index.json").read_bytes())
+    index["manifests"] += [
+        Descriptor.of(b"%d" % number, INDEX_TYPE).to_json()
+        | {"size": MANIFEST_LIMIT, "annotations": {REF_NAME: tag}}
+        for number in range(17)
+    ]
+    (path / "index.json").write_text(json.dumps(index))
+
+    with pytest.raises(MinisealError) as read:
+        store.referrers(subject)
+    with pytest.raises(MinisealError) as written:
+        store.put_manifest(manifest(b"more", subject))
+
+    assert read.value.code == "referrers-limit"
+    assert written.value.code == "referrers-limit"
+
+
+def test_list_that_is_named_again_and_again_is_read_once(
+    path: Path, store: LayoutStore, manifest: Make, subject: Descriptor, tag: str
+) -> None:
+    referrer = store.put_manifest(manifest(b"proof", subject))
+    index = json.loads((path / "index.json").read_bytes())
+    (entry,) = (e for e in index["manifests"] if e.get("annotations") == {REF_NAME: tag})
+    index["manifests"] += [entry] * 10_000
+    (path / "index.json").write_text(json.dumps(index))
+
+    assert store.referrers(subject) == (referrer,)
+
+
 class Restless(LayoutFolder):
     """A layout whose list is replaced between the read of its name and of its content."""
 
