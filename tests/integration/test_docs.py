@@ -89,6 +89,43 @@ def test_a_guide_works_as_it_stands(page: Path, bench: Path) -> None:
     assert {line: missing for line, missing in wrong.items() if missing} == {}
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("```sh\nfalse\n```\n", "exit code 1", id="a-command-fails"),
+        pytest.param("```sh\ntrue  # refused: no\n```\n", "exit code 99", id="not-refused"),
+        pytest.param(
+            "```sh\nbash -c 'echo [other]; exit 1'  # refused: no\n```\n",
+            "expected a refusal with no, got exit code 1",
+            id="refused-with-another-code",
+        ),
+        pytest.param("```python\nraise ValueError\n```\n", "ValueError", id="a-program-fails"),
+    ],
+)
+def test_a_page_that_is_wrong_is_noticed(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "page.md").write_text(text, encoding="utf-8")
+
+    with pytest.raises(AssertionError, match=message):
+        run_page(tmp_path / "page.md", tmp_path, {})
+
+
+def test_output_that_a_page_does_not_expect_is_noticed(tmp_path: Path) -> None:
+    page = "```sh\necho one; echo two\n```\n\n```text\ntwo\no...e\n```\n"
+    (tmp_path / "page.md").write_text(page, encoding="utf-8")
+
+    ((block, output),) = run_page(tmp_path / "page.md", tmp_path, {})
+
+    assert misses(block.text, output) == ["o...e"]
+    assert misses("o...e\ntwo", output) == []
+
+
+def test_a_refusal_with_its_code_passes(tmp_path: Path) -> None:
+    page = "```sh\nbash -c \\\n  'echo [no]; exit 1'  # refused: no\n```\n"
+    (tmp_path / "page.md").write_text(page, encoding="utf-8")
+
+    assert run_page(tmp_path / "page.md", tmp_path, {}) == []
+
+
 def test_the_python_of_the_readme_loads_a_released_program(
     tmp_path: Path, released: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
