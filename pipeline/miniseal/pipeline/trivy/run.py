@@ -122,11 +122,12 @@ class Trivy:
         found = str(named) if named is not None else shutil.which("trivy", path=search)
         if found is None:
             raise SCANNER_MISSING("trivy is not on PATH")
-        path = Path(found).resolve()
         try:
+            path = Path(found).resolve()
             digest = file_digest(path)
-        except OSError as error:
-            raise SCANNER_MISSING(f"{found!r} cannot be read: {error.strerror}") from error
+        except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, until Python 3.13
+            reason = error.strerror if isinstance(error, OSError) else "a loop of links"
+            raise SCANNER_MISSING(f"{found!r} cannot be read: {reason}") from error
         if digest not in pinned:
             raise SCANNER_NOT_PINNED(
                 f"{found!r} is not a pinned scanner", found=digest, expected=f"trivy {version}"
