@@ -159,6 +159,15 @@ def test_the_command_line_has_every_command_that_a_page_names(generate: ModuleTy
     assert "miniseal readmit" in named
 
 
+def test_every_error_code_that_a_page_names_is_declared(generate: ModuleType) -> None:
+    """Words with hyphens in backticks are codes; other things have a dot, a slash or a space."""
+    pages = [README, *(page for page in DOCS.rglob("*.md") if page.parent.name != "adr")]
+
+    named = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", _text(*pages)))
+    assert named - set(generate.codes()) == set()
+    assert "policy-changed" in named
+
+
 @pytest.mark.parametrize("page", PAGES, ids=_id)
 def test_a_page_links_to_what_is_there(page: Path) -> None:
     dead: list[str] = []
