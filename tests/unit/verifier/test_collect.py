@@ -1,3 +1,5 @@
+import sys
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -71,6 +73,25 @@ def test_of_one_key_only_the_latest_scan_is_verified(scene: Scene) -> None:
 
     (evidence,) = found.by(Vulns, ("acme",))
     assert evidence.predicate.finished_on == "2026-11-21T11:58:20Z"
+
+
+def test_what_strangers_claim_is_not_kept_in_memory(scene: Scene) -> None:
+    made = package()
+    kind, predicate = scan()
+    for number in range(8):
+        said = {**predicate, "junk": [number, *({} for _ in range(10_000))]}
+        forged = Bundle.from_bytes(bundle(kind, said, [made.digest], key("stranger")))
+        scene.repository.attach(made, replace(forged, key_hint=key("acme").hint).to_bytes())
+    one = sys.getsizeof({}) * 10_000
+    tracemalloc.start()
+    try:
+        found = collected(scene, made)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert {each.error.code for each in found.aside} == {"signature-invalid"}
+    assert peak < 4 * one
 
 
 def test_a_forged_newer_scan_does_not_hide_the_latest_true_one(scene: Scene) -> None:

@@ -21,7 +21,9 @@ from kit.packages import (
 )
 from miniseal.formats.digest import sha256
 from miniseal.formats.errors import MinisealError
+from miniseal.formats.predicates.vulns import Vulns
 from miniseal.verifier import Policy, verify
+from miniseal.verifier.evidence import URIS
 from miniseal.verifier.policy.rules import POLICY_INVALID
 from miniseal.verifier.signatures.keys import PublicKey
 
@@ -108,11 +110,12 @@ def test_a_denied_key_can_not_veto(scene: Scene) -> None:
     made = released(scene)
     bad = scan([("CVE-1", "critical")], finished=NOW - 60)
     scene.repository.say(made, bad, key("scanner"))
-    deny(scene, 'signer = "nobody"')
+    deny(scene, f'signer = "{sha256(b"nobody")}"')
     with pytest.raises(MinisealError) as error:
         verify(APP, scene.repository, "1.0.0", Policy.load(scene.path), now=NOW)
     assert error.value.code == "vulnerability-threshold"
 
     deny(scene, 'signer = "scanner"')
+    scene.repository.say(made, (URIS[Vulns], {"not": "a scan"}), key("scanner"))
 
     assert scene.verifier().install(APP, scene.repository, "1.0.0").app_id == APP

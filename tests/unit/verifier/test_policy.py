@@ -111,6 +111,7 @@ def test_a_bad_member_is_named(old: str, new: str, where: str) -> None:
 @pytest.mark.parametrize(
     ("deny", "where"),
     [
+        ('signer = "acmee"\nreason = "a misspelt name"', "deny[0].signer"),
         ('reason = "x"', "one target"),
         (f'app = "{APP}"', "reason"),
         (f'reason = " "\napp = "{APP}"', "reason"),

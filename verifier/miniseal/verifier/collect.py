@@ -4,7 +4,8 @@ Order of work, cheapest first: type and size of the referrer and of the bundle (
 form, the predicateType, the subject (the package manifest's digest, no other), the signer that it
 claims, and only then cryptography. The claim is the bundle's hint, looked up among the keys that
 the policy names for that predicateType; a bundle without such a hint is nobody's, so junk costs no
-verification. An authorised statement that cannot be read ends the work: it may be bad news.
+verification. An authorised statement that cannot be read ends the work: it may be bad news; one by
+a denied key is not read at all.
 
 Of one key's scans only the latest is verified: its older ones decide nothing (FORMATS section 4).
 """
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from miniseal.formats.bundle import Bundle
 from miniseal.formats.dsse import IN_TOTO_PAYLOAD_TYPE
-from miniseal.formats.errors import Code, FormatError
+from miniseal.formats.errors import Code, FormatError, MinisealError
 from miniseal.formats.oci import Descriptor
 from miniseal.formats.predicates.provenance import Provenance
 from miniseal.formats.predicates.sbom import Sbom
@@ -24,6 +25,7 @@ from miniseal.formats.predicates.vulns import Vulns
 from miniseal.formats.statement import Statement
 from miniseal.formats.times import from_text
 from miniseal.verifier.bundles import Budget, bundles
+from miniseal.verifier.checks.deny import denial
 from miniseal.verifier.evidence import (
     IDENTITY_MISMATCH,
     KEY_EXPIRED,
@@ -60,6 +62,7 @@ class Keyring:
 
     def __init__(self, policy: Policy, namespace: Namespace) -> None:
         """Take the keys of every signer that a rule of the namespace names."""
+        self._policy = policy
         self._keys: dict[str, dict[str, tuple[PublicKey, set[str]]]] = {}
         require = namespace.require
         publishing = {URIS[CosignSignature]: namespace.publishers}
@@ -92,25 +95,35 @@ class Keyring:
         """The key that a hint names, and whose it is, if it may say this; else None."""
         return self._keys.get(predicate_type, {}).get(hint or "")
 
+    def denial(self, key: PublicKey, bundle: str) -> MinisealError | None:
+        """Why nothing counts that this key says, or None."""
+        return denial(self._policy, key, bundle)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Claim:
-    """A statement about the package by somebody who claims to be authorised."""
+    """A statement about the package by somebody who claims to be authorised.
+
+    It does not keep what was parsed, which may take thirty times the bundle's size, and may be
+    anybody's: of a scan only when it ended, as far as that can be read.
+    """
 
     digest: str
     data: bytes
     bundle: Bundle
-    statement: Statement
+    predicate_type: str
+    finished: int
     key: PublicKey
     signers: frozenset[str]
 
-    def finished(self) -> int:
-        """When the scan that it states ended, as far as that can be read."""
-        try:
-            scan = Vulns.from_json(self.statement.predicate)
-        except FormatError:
-            return _NEVER
-        return from_text(scan.finished_on)
+
+def _finished(statement: Statement) -> int:
+    if statement.predicate_type != URIS[Vulns]:
+        return _NEVER
+    try:
+        return from_text(Vulns.from_json(statement.predicate).finished_on)
+    except FormatError:
+        return _NEVER
 
 
 def collect(
@@ -147,7 +160,7 @@ class _Collector:
         scans: list[_Claim] = []
         others: list[_Claim] = []
         for claim in self._claims():
-            (scans if claim.statement.predicate_type == URIS[Vulns] else others).append(claim)
+            (scans if claim.predicate_type == URIS[Vulns] else others).append(claim)
         for claim in others:
             yield from self._verified(claim)
         yield from self._latest(scans)
@@ -155,19 +168,20 @@ class _Collector:
     def _claims(self) -> Iterator[_Claim]:
         wanted = self.keyring.predicate_types
         for layer, data in bundles(self.source, self.subject, wanted, self.budget):
-            try:
-                bundle = Bundle.from_bytes(data)
-                statement = Statement.from_bytes(bundle.envelope.payload)
-            except FormatError:
-                continue
-            if statement.predicate_type in wanted and bundle.certificate is None:
-                yield from self._claim(layer, data, bundle, statement)
+            claim = self._claim(layer, data)
+            if claim is not None:
+                yield claim
 
-    def _claim(
-        self, layer: Descriptor, data: bytes, bundle: Bundle, statement: Statement
-    ) -> Iterator[_Claim]:
+    def _claim(self, layer: Descriptor, data: bytes) -> _Claim | None:
         """The claim, if the statement is about the package and names somebody who may make it."""
+        try:
+            bundle = Bundle.from_bytes(data)
+            statement = Statement.from_bytes(bundle.envelope.payload)
+        except FormatError:
+            return None
         kind = statement.predicate_type
+        if kind not in self.keyring.predicate_types or bundle.certificate is not None:
+            return None
         claimed = self.keyring.claimed(kind, bundle.key_hint)
         if not statement.names(self.subject.digest):
             self._set_aside(kind, SUBJECT_MISMATCH, layer.digest)
@@ -178,37 +192,41 @@ class _Collector:
         elif not claimed[0].valid_at(self.now):
             self._set_aside(kind, KEY_EXPIRED, layer.digest)
         else:
-            yield _Claim(
+            return _Claim(
                 digest=layer.digest,
                 data=data,
                 bundle=bundle,
-                statement=statement,
+                predicate_type=kind,
+                finished=_finished(statement),
                 key=claimed[0],
                 signers=frozenset(claimed[1]),
             )
+        return None
 
     def _verified(self, claim: _Claim) -> Iterator[Evidence[object]]:
         self.budget.verify()
-        kind = claim.statement.predicate_type
-        if claim.key.verifies(claim.bundle.envelope):
+        kind = claim.predicate_type
+        if not claim.key.verifies(claim.bundle.envelope):
+            self._set_aside(kind, SIGNATURE_INVALID, claim.digest)
+        elif error := self.keyring.denial(claim.key, claim.digest):
+            self.aside.append(Aside(predicate_type=kind, error=error))
+        else:
+            statement = Statement.from_bytes(claim.bundle.envelope.payload)
             yield Evidence(
                 bundle=claim.digest,
                 data=claim.data,
-                predicate=_READERS[kind](claim.statement.predicate),
+                predicate=_READERS[kind](statement.predicate),
                 key=claim.key,
                 signers=claim.signers,
             )
-        else:
-            self._set_aside(kind, SIGNATURE_INVALID, claim.digest)
 
     def _latest(self, scans: list[_Claim]) -> Iterator[Evidence[object]]:
         """Of each key the latest scan that it did sign, or several of the same second."""
-        timed = sorted(((scan.finished(), scan) for scan in scans), key=lambda each: -each[0])
         latest: dict[str, int] = {}
-        for finished, scan in timed:
-            if finished >= latest.get(scan.key.digest, finished):
+        for scan in sorted(scans, key=lambda each: -each.finished):
+            if scan.finished >= latest.get(scan.key.digest, scan.finished):
                 for evidence in self._verified(scan):
-                    latest[scan.key.digest] = finished
+                    latest[scan.key.digest] = scan.finished
                     yield evidence
 
     def _set_aside(self, predicate_type: str, code: Code, bundle: str) -> None:

@@ -13,8 +13,9 @@ from miniseal.verifier.evidence import URIS, Aside, Collected, Evidence
 from miniseal.verifier.policy.model import Deny
 from miniseal.verifier.policy.patterns import app_matches, codes
 from miniseal.verifier.policy.policy import Policy
+from miniseal.verifier.signatures.keys import PublicKey
 
-__all__ = ["DENIED", "check_package", "sift", "toolchain_digests"]
+__all__ = ["DENIED", "check_package", "denial", "sift", "toolchain_digests"]
 
 DENIED = Code(
     "denied",
@@ -64,6 +65,12 @@ def sift(policy: Policy, collected: Collected) -> Collected:
     return Collected(evidence=tuple(kept), aside=tuple(aside))
 
 
+def denial(policy: Policy, key: PublicKey, bundle: str) -> MinisealError | None:
+    """Why a bundle (by its digest) signed with `key` does not count whatever it says, or None."""
+    entry = next((each for each in policy.document.deny if _denies_key(each, key, policy)), None)
+    return None if entry is None else _denied(entry, bundle)
+
+
 def toolchain_digests(provenance: Provenance) -> tuple[str, ...]:
     """What went into the build, as digests: every resolved dependency that has a sha256."""
     digits = (each.digest.get("sha256") for each in provenance.dependencies)
@@ -73,15 +80,21 @@ def toolchain_digests(provenance: Provenance) -> tuple[str, ...]:
 def _denies(entry: Deny, evidence: Evidence[object], policy: Policy) -> bool:
     predicate = evidence.predicate
     if entry.signer is not None:
-        # A key counts as denied under every name that it has.
-        named = (key.digest for key in policy.keys.get(entry.signer, ()))
-        return evidence.key.digest in {entry.signer, *named}
+        return _denies_key(entry, evidence.key, policy)
     if isinstance(predicate, Vulns):
         return entry.scanner is not None and entry.scanner == predicate.scanner_digest
     if isinstance(predicate, Provenance):
         by_builder = entry.builder is not None and entry.builder == predicate.builder_id
         return by_builder or entry.toolchain in toolchain_digests(predicate)
     return False
+
+
+def _denies_key(entry: Deny, key: PublicKey, policy: Policy) -> bool:
+    """A key counts as denied under every name that it has."""
+    if entry.signer is None:
+        return False
+    named = (each.digest for each in policy.keys.get(entry.signer, ()))
+    return key.digest in {entry.signer, *named}
 
 
 def _denies_version(entry: Deny, config: Config) -> bool:

@@ -242,7 +242,8 @@ class Deny:
         wasm: digest of a main or nested wasm.
         app: an app_id or `prefix.*`.
         codes: version codes of `app`: `3`, `1..2`, `4..`, `..2`; None for all.
-        signer: a signer's name, or the digest of a public key: its statements do not count.
+        signer: the name of a signer in this policy, or the digest of a public key: what it signed
+            does not count.
         scanner: digest of a scanner: its scans do not count.
         toolchain: digest of a toolchain's lock, or of a dependency that provenance names.
         builder: a builder's id: its provenance does not count.

@@ -59,7 +59,7 @@ def check_document(document: Document) -> None:
         _texts(f"permission.{name}.interfaces", permission.interfaces)
     _check_host(document.host)
     for index, deny in enumerate(document.deny):
-        _check_deny(f"deny[{index}]", deny)
+        _check_deny(f"deny[{index}]", deny, document)
 
 
 def _check_signer(where: str, signer: Signer) -> None:
@@ -145,21 +145,28 @@ def _check_host(host: Host) -> None:
             raise invalid("host.interfaces", "has a version that is not its value", name)
 
 
-def _check_deny(where: str, deny: Deny) -> None:
+def _check_deny(where: str, deny: Deny, document: Document) -> None:
     _texts(f"{where}.reason", (deny.reason,))
     targets = [name for name in _TARGETS if getattr(deny, name) is not None]
     if len(targets) != 1:
         raise invalid(where, "does not have one target", targets, f"one of {', '.join(_TARGETS)}")
     _texts(f"{where}.{targets[0]}", (getattr(deny, targets[0]),))
     if targets[0] in _DIGESTS:
-        try:
-            check_digest(getattr(deny, targets[0]))
-        except FormatError as error:
-            raise invalid(f"{where}.{targets[0]}", "is no digest", error.found) from error
+        _check_digest(f"{where}.{targets[0]}", getattr(deny, targets[0]), "no digest")
+    if deny.signer is not None and deny.signer not in document.signer:
+        # a misspelt name would deny nobody
+        _check_digest(f"{where}.signer", deny.signer, "neither a [signer.NAME] nor a key's digest")
     if deny.app is not None and not is_app_pattern(deny.app):
         raise invalid(f"{where}.app", "is no pattern", deny.app, "an app_id or prefix.*")
     if deny.codes is not None and (deny.app is None or codes(deny.codes) is None):
         raise invalid(f"{where}.codes", "is no range of an app", deny.codes, "3, 1..2, 4.. or ..2")
+
+
+def _check_digest(where: str, text: str, otherwise: str) -> None:
+    try:
+        check_digest(text)
+    except FormatError as error:
+        raise invalid(where, f"is {otherwise}", text) from error
 
 
 def _check_signers(where: str, names: tuple[str, ...], document: Document) -> None:
