@@ -8,10 +8,7 @@ from pathlib import Path
 import pytest
 
 from kit.hosts import install_code, installed, load_code, record_file
-from kit.packages import (
-    APP,
-    Scene,
-)
+from kit.packages import APP, Scene, package, wasm_module
 from miniseal.formats.errors import MinisealError
 
 
@@ -142,6 +139,30 @@ def test_a_record_of_another_host_with_the_same_key_is_noticed(
     shutil.copy(record_file(twin), record_file(scene))
 
     assert load_code(scene) == "record-mismatch"
+
+
+def test_a_key_that_somebody_else_put_there_is_refused(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(scene)
+    owner = (scene.state / "mac.key").stat().st_uid
+    monkeypatch.setattr("os.geteuid", lambda: owner + 1)
+
+    assert load_code(scene) == "mac-key-exposed"
+
+
+@pytest.mark.parametrize("folder", ["records", "blobs", "blobs/sha256"])
+def test_a_link_in_a_folders_place_leads_nowhere(scene: Scene, tmp_path: Path, folder: str) -> None:
+    installed(scene)
+    place, elsewhere = scene.state / folder, tmp_path / "elsewhere"
+    place.rename(elsewhere)
+    place.symlink_to(elsewhere)
+    (elsewhere / "precious").write_text("not the host's")
+    before = sorted(path.name for path in elsewhere.iterdir())
+    scene.release(made=package(code=2, version="2.0.0", wasm=wasm_module()))
+
+    assert install_code(scene, "2.0.0") == "state-unreadable"
+    assert sorted(path.name for path in elsewhere.iterdir()) == before
 
 
 def test_a_key_that_others_can_read_is_refused(scene: Scene) -> None:

@@ -5,6 +5,7 @@ import shutil
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -12,6 +13,7 @@ from filelock import FileLock
 from kit.hosts import install_code, installed, load_code, record_file
 from kit.packages import APP, POLICY, Scene, key, package, wasm_module
 from miniseal.formats.errors import MinisealError
+from miniseal.verifier.examine import Examined, examine
 from miniseal.verifier.host.audit import check_log
 from miniseal.verifier.host.head import Head
 from miniseal.verifier.host.load import Loader
@@ -109,6 +111,24 @@ def test_readmission_needs_no_store(scene: Scene) -> None:
 
     assert admission.package == made.digest
     assert scene.verifier().load(APP).wasm == made.wasm
+
+
+def test_a_program_removed_meanwhile_is_not_readmitted(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(scene)
+
+    def slow(*arguments: Any) -> Examined:
+        result = examine(*arguments)
+        scene.verifier().remove(APP)
+        return result
+
+    monkeypatch.setattr("miniseal.verifier.host.admit.examine", slow)
+    with pytest.raises(MinisealError) as error:
+        scene.verifier().readmit(APP)
+
+    assert error.value.code == "not-installed"
+    assert load_code(scene) == "not-installed"
 
 
 def test_readmission_by_a_policy_without_the_key_is_refused(scene: Scene) -> None:

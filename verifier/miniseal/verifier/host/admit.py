@@ -96,6 +96,8 @@ class Admitter:
             _check_serial(head.policy, policy.mark)
             check_clock(head, now)
             known = head.apps.get(app_id)
+            if event == "readmit" and (known is None or known.record is None):
+                raise NOT_INSTALLED("the program was removed meanwhile", found=app_id)
             check_highest(known, verdict.config.manifest.version_code, verdict.package.digest)
             for data in _contents(examined):
                 self._state.write_blob(data)

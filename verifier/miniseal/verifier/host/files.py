@@ -8,6 +8,10 @@ import os
 
 from miniseal.formats.errors import Code, EnvironmentalError, VerificationError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = ["STATE_DAMAGED", "STATE_UNREADABLE", "read"]
 
 STATE_DAMAGED = Code(
@@ -30,7 +34,13 @@ _PIECE = 1024 * 1024
 
 
 def read(
-    path: str, limit: int, what: str, *, follow: bool = False, piece: int = 64 * 1024
+    path: str,
+    limit: int,
+    what: str,
+    *,
+    follow: bool = False,
+    piece: int = 64 * 1024,
+    check: "Callable[[os.stat_result], None] | None" = None,
 ) -> bytes:
     """The whole file of at most `limit` bytes; `what` names it in errors.
 
@@ -40,6 +50,7 @@ def read(
         what: how errors call the file.
         follow: whether `path` may be a symbolic link.
         piece: how many bytes to ask for first: more than the file is expected to have.
+        check: told about the very file that is read, before it is; raises to refuse it.
 
     Raises:
         VerificationError: `state-damaged`, if it is missing or larger than `limit`.
@@ -50,6 +61,8 @@ def read(
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
         file = os.open(path, flags)
         try:
+            if check is not None:
+                check(os.fstat(file))
             data = _read(file, limit + 1, piece)
         finally:
             os.close(file)

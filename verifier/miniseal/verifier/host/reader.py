@@ -14,6 +14,10 @@ from miniseal.verifier.host.head import Head
 from miniseal.verifier.host.mac import KEY_SIZE, SEALED_LIMIT, derive, unseal
 from miniseal.verifier.host.record import Blob, Record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = [
     "KEY_EXPOSED",
     "NOT_INSTALLED",
@@ -48,7 +52,7 @@ KEY_EXPOSED = Code(
     "mac-key-exposed",
     EnvironmentalError,
     meaning="the host's mac.key is not a secret of the host's own user",
-    cause="others have rights to the file, or it is not a key",
+    cause="others have rights to the file or own it, or it is not a key",
     remedy="chmod 600 mac.key if nobody else can have read it; else start from an empty state",
 )
 
@@ -117,13 +121,12 @@ class StateReader:
     def keys(self) -> tuple[bytes, bytes]:
         """The keys for head and records, from mac.key."""
         if self._keys is None:
-            secret = self._read_own("mac.key", KEY_SIZE)
-            mode = os.stat(f"{self._state}/mac.key").st_mode  # noqa: PTH116 - no pathlib here
-            if len(secret) != KEY_SIZE or mode & 0o077:
+            secret = self._read_own("mac.key", KEY_SIZE, check=_check_key)
+            if len(secret) != KEY_SIZE:
                 raise KEY_EXPOSED(
                     "mac.key is not a secret key",
-                    found=f"{len(secret)} bytes, mode {mode & 0o777:04o}",
-                    expected=f"{KEY_SIZE} bytes, mode 0600",
+                    found=f"{len(secret)} bytes",
+                    expected=f"{KEY_SIZE} bytes",
                 )
             self._keys = (derive(secret, "head"), derive(secret, "record"))
         return self._keys
@@ -152,9 +155,11 @@ class StateReader:
         self._head = None
         self._records.clear()
 
-    def _read_own(self, name: str, limit: int) -> bytes:
+    def _read_own(
+        self, name: str, limit: int, *, check: "Callable[[os.stat_result], None] | None" = None
+    ) -> bytes:
         try:
-            return read(f"{self._state}/{name}", limit, name)
+            return read(f"{self._state}/{name}", limit, name, check=check)
         except VerificationError:
             # The first admission makes the folder of records after everything else is there.
             if os.path.lexists(f"{self._state}/records"):
@@ -162,6 +167,16 @@ class StateReader:
             raise NOT_INSTALLED(
                 "nothing was installed into this state", found=self._state
             ) from None
+
+
+def _check_key(status: os.stat_result) -> None:
+    """Refuse a key that somebody else can read, or has put there: a privileged host reads all."""
+    if status.st_mode & 0o077 or status.st_uid != os.geteuid():
+        raise KEY_EXPOSED(
+            "mac.key is not this user's alone",
+            found=f"mode {status.st_mode & 0o777:04o}, owner {status.st_uid}",
+            expected=f"mode 0600, owner {os.geteuid()}",
+        )
 
 
 def _check_record(record: Record, digest: str, app_id: str, head: Head, current: str) -> None:

@@ -1,8 +1,9 @@
 """Writing the host's state: under a lock, each file whole, the head last.
 
 A file is written beside its place, synced, renamed, and its folder synced; the head names
-everything else, so whatever a crash leaves, the state reads as before or as after. What is read
-comes through `reader.StateReader`. Nothing is decided here.
+everything else, so whatever a crash leaves, the state reads as before or as after. No link in a
+folder's place is followed: what is written and deleted is the state's own. What is read comes
+through `reader.StateReader`. Nothing is decided here.
 """
 
 import os
@@ -31,6 +32,9 @@ STATE_BUSY = Code(
 )
 
 _LOCK_SECONDS = 60.0
+_RECORDS = "records"
+_BLOBS = "blobs/sha256"
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class State:
@@ -82,23 +86,23 @@ class State:
 
     def write_blob(self, data: bytes) -> None:
         """Keep content; a file that is there already is replaced if it is not the same."""
-        path = self.root / "blobs/sha256" / sha256(data).removeprefix("sha256:")
+        name = sha256(data).removeprefix("sha256:")
         with suppress(MinisealError):
-            if read(str(path), len(data), "a blob") == data:
+            if read(f"{self.root}/{_BLOBS}/{name}", len(data), "a blob") == data:
                 return
-        self._replace(path, data)
+        self._replace(_BLOBS, name, data)
 
     def write_record(self, record: Record) -> str:
         """Put a record beside the current one, and return its digest for the head."""
         payload = record.to_payload()
-        path = self.root / "records" / record_name(record.app_id, record.generation)
-        self._replace(path, seal(payload, self.reader.keys()[1], "record"))
+        name = record_name(record.app_id, record.generation)
+        self._replace(_RECORDS, name, seal(payload, self.reader.keys()[1], "record"))
         return sha256(payload)
 
     def write_head(self, head: Head) -> None:
         """Make everything that was written before the current state."""
         key = self.reader.keys()[0]
-        self._replace(self.root / "head.json", seal(head.to_payload(), key, "head"))
+        self._replace("", "head.json", seal(head.to_payload(), key, "head"))
 
     def log(self, anchor: Anchor, members: Mapping[str, object], *, repeat: bool = True) -> Anchor:
         """Write one line of the audit log, and return where the log ends then; see `audit.append`.
@@ -120,19 +124,19 @@ class State:
             blobs: set[str] = set()
             for each in current:
                 blobs |= self.reader.record(head, each).blobs()
-            self._delete_others("records", kept)
-            self._delete_others("blobs/sha256", {blob.removeprefix("sha256:") for blob in blobs})
+            self._delete_others(_RECORDS, kept)
+            self._delete_others(_BLOBS, {blob.removeprefix("sha256:") for blob in blobs})
 
     def _delete_others(self, folder: str, kept: set[str]) -> None:
-        for path in (self.root / folder).iterdir():
-            if path.name not in kept:
-                path.unlink()
+        with self._folder(folder) as place:
+            for name in set(os.listdir(place)) - kept:  # noqa: PTH208 - by descriptor
+                os.unlink(name, dir_fd=place)
 
     def _begin(self, mark: PolicyMark) -> None:
         """Make the host's key and id, then a head that leads to nothing."""
-        self._replace(self.root / "mac.key", self._random(KEY_SIZE))
+        self._replace("", "mac.key", self._random(KEY_SIZE))
         host = self._random(16).hex()
-        self._replace(self.root / "host.json", canonical({"format": 1, "id": host}))
+        self._replace("", "host.json", canonical({"format": 1, "id": host}))
         self.reader.forget()
         self.write_head(
             Head(
@@ -145,13 +149,12 @@ class State:
             )
         )
 
-    def _replace(self, path: Path, data: bytes) -> None:
+    def _replace(self, folder: str, name: str, data: bytes) -> None:
         """Write a file as a whole, readable by nobody else."""
-        temporary = path.with_name(f".{path.name}.tmp")
-        with self._writing():
-            self._make(path.parent)
+        temporary = f".{name}.tmp"
+        with self._writing(), self._folder(folder) as place:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-            file = os.open(temporary, flags, 0o600)
+            file = os.open(temporary, flags, 0o600, dir_fd=place)
             try:
                 view = memoryview(data)
                 while view:
@@ -159,22 +162,21 @@ class State:
                 os.fsync(file)
             finally:
                 os.close(file)
-            temporary.rename(path)
-            self._sync(path.parent)
+            os.rename(temporary, name, src_dir_fd=place, dst_dir_fd=place)
+            os.fsync(place)
 
-    def _make(self, folder: Path) -> None:
-        """Make a folder of the state, and those above it, so that a crash cannot lose them."""
-        if not folder.is_dir():
-            self._make(folder.parent)
-            folder.mkdir(0o700)
-            self._sync(folder.parent)
-
-    def _sync(self, folder: Path) -> None:
-        file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    @contextmanager
+    def _folder(self, path: str) -> Generator[int]:
+        """Open a folder of the state by its relative path, made where it is missing."""
+        place = os.open(self.root, _FOLDER)
         try:
-            os.fsync(file)
+            for name in path.split("/") if path else ():
+                inner = _open(name, place)
+                os.close(place)
+                place = inner
+            yield place
         finally:
-            os.close(file)
+            os.close(place)
 
     @contextmanager
     def _writing(self) -> Generator[None]:
@@ -184,3 +186,13 @@ class State:
             raise STATE_UNREADABLE(
                 f"the state cannot be written: {error.strerror}", found=str(self.root)
             ) from error
+
+
+def _open(name: str, place: int) -> int:
+    """Open the folder `name` in `place`, made and synced first if it is not there."""
+    try:
+        return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=place)
+    except FileNotFoundError:
+        os.mkdir(name, 0o700, dir_fd=place)
+        os.fsync(place)
+        return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=place)
