@@ -140,6 +140,8 @@ def test_git_sources_are_compared_without_prefix_and_ref() -> None:
     assert of(f"git+{SOURCE}@refs/heads/main") == SOURCE
     assert of("git+ssh://git@git.example/tip@v1") == "ssh://git@git.example/tip"
     assert of(["list"]) is None
+    assert of(f"git+{SOURCE}@a@main") is None
+    assert of(f"git+{SOURCE}@x/../../mallory/tip@main") is None
 
 
 @pytest.mark.parametrize("without", [["provenance"], ["scan"], ["sbom", "checks"]])

@@ -49,7 +49,10 @@ def check_provenance(
 
 
 def source_of(provenance: Provenance) -> str | None:
-    """The URI of the source that the caller of the build chose, without git's prefix and ref."""
+    """The URI of the source that the caller of the build chose, without git's prefix and ref.
+
+    None also for what two readers may take for two repositories: several `@`, or `..`.
+    """
     source = provenance.external_parameters.get("source")
     if isinstance(source, dict):
         source = cast("dict[str, object]", source).get("uri")
@@ -59,6 +62,8 @@ def source_of(provenance: Provenance) -> str | None:
         return source
     scheme, _, rest = source.removeprefix("git+").partition("://")
     authority, _, path = rest.partition("/")
+    if path.count("@") > 1 or ".." in path:
+        return None
     return f"{scheme}://{authority}/{path.partition('@')[0]}"
 
 
