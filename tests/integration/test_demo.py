@@ -8,6 +8,8 @@ import pytest
 from kit.commands import Run, run_miniseal
 from kit.killing import nothing_survives
 from kit.layouts import snapshot
+from miniseal.cli.demo.stage import Stage
+from miniseal.formats.errors import MinisealError
 
 REFUSED = [
     *("digest-mismatch", "identity-mismatch", "subject-mismatch"),
@@ -86,3 +88,13 @@ def test_a_refusal_that_does_not_come_is_reported(examples: Path, tmp_path: Path
 
     assert error["message"] == "miniseal release was not refused"
     assert error["expected"] == "import-undeclared"
+
+
+def test_a_command_that_prints_no_json_is_reported(examples: Path, tmp_path: Path) -> None:
+    stage = Stage(examples=examples, folder=tmp_path, say=lambda _: None)
+
+    with pytest.raises(MinisealError) as error:
+        stage.run("--help", "keys")
+
+    assert error.value.code == "demo-broken"
+    assert error.value.found == "exit code 0"

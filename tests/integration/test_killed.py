@@ -49,12 +49,12 @@ class Release:
         self._publisher = publisher
         self._project = examples / "greeting"
         self._policy = released / "policy-greeting" / "policy.toml"
-        self._scratch = tmp / "scratch"
+        self.scratch = tmp / "scratch"
 
-    def kill(self, moment: Moment, delay: float = 0.0) -> int:
+    def kill(self, moment: Moment, delay: float = 0.0, by: signal.Signals = signal.SIGKILL) -> int:
         words = (*self._publisher.words(self._project, self.layout), "--resign")
         with nothing_survives():
-            return kill_at(moment, words, scratch=self._scratch, delay=delay)
+            return kill_at(moment, words, scratch=self.scratch, delay=delay, by=by)
 
     def check(self) -> None:
         """Whatever has a tag is what a host accepts."""
@@ -139,6 +139,17 @@ def test_a_release_that_is_killed_at_random_is_completed_by_the_next(
         release.check()
 
     release.complete()
+
+
+@pytest.mark.parametrize("step", ["build", "rebuild", "scan"])
+def test_a_release_that_is_interrupted_ends_with_130_and_leaves_no_files(
+    release: Release, step: str
+) -> None:
+    exit_code = release.kill((step, "started"), by=signal.SIGINT)
+
+    assert exit_code == 130
+    assert not release.layout.exists()
+    assert list(release.scratch.iterdir()) == []
 
 
 class Host:

@@ -37,7 +37,14 @@ def nothing_survives() -> Generator[None]:
     assert left == [], "these still run: " + "; ".join(map(_words, left))
 
 
-def kill_at(moment: Moment, words: Sequence[str], *, scratch: Path, delay: float = 0.0) -> int:
+def kill_at(
+    moment: Moment,
+    words: Sequence[str],
+    *,
+    scratch: Path,
+    delay: float = 0.0,
+    by: signal.Signals = signal.SIGKILL,
+) -> int:
     """Run `miniseal WORDS`, which shows its progress as JSON, and kill it at a moment of that.
 
     Args:
@@ -45,9 +52,10 @@ def kill_at(moment: Moment, words: Sequence[str], *, scratch: Path, delay: float
         words: the command line.
         scratch: the TMPDIR of the command.
         delay: seconds after the moment.
+        by: the signal.
 
     Returns:
-        The exit code, which is -9 unless the command was done first.
+        The exit code: after SIGKILL -9, unless the command was done first.
     """
     with _start(words, scratch) as process:
         assert process.stderr is not None
@@ -55,8 +63,9 @@ def kill_at(moment: Moment, words: Sequence[str], *, scratch: Path, delay: float
             event = json.loads(line)
             if (event["step"], event["event"]) == moment:
                 time.sleep(delay)
-                process.kill()
+                process.send_signal(by)
                 break
+        process.wait()  # before its stderr is closed: it may still have something to say
     return process.returncode
 
 
