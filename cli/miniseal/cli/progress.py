@@ -19,7 +19,7 @@ option = click.option(
 
 def events(form: str) -> Events:
     """Events that go to stderr in this form."""
-    if form == "none":
+    if form == "none" or sys.stderr is None:  # as it is where it was closed from the start
         return Events(lambda _: None)
     return Events(json_lines(sys.stderr) if form == "json" else plain_lines(sys.stderr))
 

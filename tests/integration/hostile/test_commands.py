@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -156,6 +158,18 @@ def test_no_output_at_all(words: tuple[str, ...]) -> None:
     assert b"Traceback" not in done.stderr
 
 
+def test_a_build_without_any_output(tmp_path: Path) -> None:
+    project = project_at(tmp_path / "project")
+    done = subprocess.run(
+        ["/bin/sh", "-c", '"$@" >&- 2>&-', "sh", *MINISEAL, "build", project, "-o", "oci:out"],
+        cwd=tmp_path,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 0
+
+
 SLEEPS = '[build]\ntoolchain = "command"\ncommand = ["/bin/sh", "-c", "sleep 976543"]\n'
 
 
@@ -187,6 +201,36 @@ def test_control_c_leaves_nothing(tmp_path: Path, key: Path) -> None:
     assert process.returncode == 130
     assert b"Traceback" not in stderr
     assert stdout == b""
+    assert listing(tmp_path) == before
+
+
+def test_control_c_does_not_wait_for_a_registry_that_never_answers(
+    tmp_path: Path, examples: Path
+) -> None:
+    (tmp_path / "scratch").mkdir()
+    before = listing(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        process = subprocess.Popen(
+            [*MINISEAL, "build", examples / "greeting", "-o", f"oci:{tmp_path / 'out'}"],
+            stderr=subprocess.PIPE,
+            env={
+                **os.environ,
+                "MINISEAL_CACHE": str(tmp_path / "cache"),
+                "PIP_CONFIG_FILE": os.devnull,
+                "PIP_INDEX_URL": f"http://127.0.0.1:{silent.getsockname()[1]}/simple",
+                "TMPDIR": str(tmp_path / "scratch"),
+            },
+        )
+        silent.settimeout(60)
+        connection, _ = silent.accept()
+        with connection:
+            process.send_signal(signal.SIGINT)
+            _, stderr = process.communicate(timeout=20)
+
+    assert process.returncode == 130
+    assert b"Traceback" not in stderr
+    assert not (tmp_path / "out").exists()
+    shutil.rmtree(tmp_path / "cache")  # locks and empty folders
     assert listing(tmp_path) == before
 
 

@@ -9,6 +9,8 @@ import asyncio
 import os
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +33,8 @@ FETCH_FAILED = Code(
     remedy="read what the package client said; `miniseal lock` writes the lock again",
 )
 _TIMEOUT_SECONDS = 900.0
+_POLL_SECONDS = 0.2
+_GRACE_SECONDS = 2.0
 _TAIL = 2000
 
 
@@ -53,25 +57,33 @@ class ToolCache:
             EnvironmentalError: `fetch-failed`.
         """
         places: dict[str, Path] = {}
+        stop = threading.Event()
         for step in install(tools):
             try:
-                places[step.folder] = await asyncio.to_thread(self._ensure, step, dict(places))
+                places[step.folder] = await asyncio.to_thread(
+                    self._ensure, step, dict(places), stop
+                )
+            except asyncio.CancelledError:
+                stop.set()  # the thread does not hear of it, and its client may wait for long
+                raise
             except OSError as error:
                 raise FETCH_FAILED(
                     f"the tool cache cannot be used: {error.strerror}", found=str(self.folder)
                 ) from error
         return places
 
-    def _ensure(self, step: Install, places: dict[str, Path]) -> Path:
+    def _ensure(self, step: Install, places: dict[str, Path], stop: threading.Event) -> Path:
         place = self.folder / _key(step, places) / step.folder
         if not place.is_dir():
             place.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(place.parent / ".lock"):
                 if not place.is_dir():
-                    self._install(step, place, places)
+                    self._install(step, place, places, stop)
         return place
 
-    def _install(self, step: Install, place: Path, places: dict[str, Path]) -> None:
+    def _install(
+        self, step: Install, place: Path, places: dict[str, Path], stop: threading.Event
+    ) -> None:
         with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
             tools = Path(scratch)
             for name in step.needs:
@@ -81,26 +93,30 @@ class ToolCache:
             for name, data in step.files.items():
                 (target / name).write_bytes(data)
             ready = step.at(python=sys.executable, tools=scratch)
-            asyncio.run(self._run(ready, target))
+            asyncio.run(self._run(ready, target, stop))
             for name in step.files:
                 (target / name).unlink(missing_ok=True)
             os.replace(target, place)  # noqa: PTH105 - a rename, atomic
 
-    async def _run(self, step: Install, target: Path) -> None:
+    async def _run(self, step: Install, target: Path, stop: threading.Event) -> None:
         process = await asyncio.create_subprocess_exec(
             *step.argv,
             cwd=target,
-            env={**self.environ, **step.env},
+            # what a client that is killed leaves behind goes with the scratch folder
+            env={**self.environ, **step.env, "TMPDIR": str(target.parent)},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        try:
-            output, _ = await asyncio.wait_for(process.communicate(), _TIMEOUT_SECONDS)
-        except TimeoutError as error:
+        ended = asyncio.ensure_future(process.communicate())
+        until = time.monotonic() + _TIMEOUT_SECONDS
+        while not ended.done() and not stop.is_set() and time.monotonic() < until:
+            await asyncio.wait({ended}, timeout=_POLL_SECONDS)
+        if not ended.done():
             process.kill()
-            await process.wait()
-            raise FETCH_FAILED(f"fetching {step.folder} took too long") from error
+            await asyncio.wait({ended}, timeout=_GRACE_SECONDS)  # its children may hold the pipe
+            raise FETCH_FAILED(f"fetching {step.folder} took too long")
+        output, _ = ended.result()
         if process.returncode != 0:
             said = output[-_TAIL:].decode("utf-8", "replace").strip()
             raise FETCH_FAILED(f"cannot fetch {step.folder}", found=said or "nothing said")

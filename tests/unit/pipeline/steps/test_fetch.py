@@ -1,5 +1,7 @@
+import asyncio
 import hashlib
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,33 @@ def test_no_tools_need_nothing(tmp_path: Path) -> None:
 
     assert wait(cache.fetch(())) == {}
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_client_is_killed_when_the_release_is_cancelled(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        index = f"http://127.0.0.1:{silent.getsockname()[1]}/simple"
+        environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PIP_INDEX_URL": index}
+        cache = ToolCache(folder=tmp_path / "cache", environ=environ)
+        tool = Tool(name="sealtool", version="1.0", source="pypi", hashes=("sha256:" + "0" * 64,))
+
+        async def cancelled() -> None:
+            fetching = asyncio.create_task(cache.fetch((tool,)))
+            connection, _ = await asyncio.to_thread(silent.accept)
+            with connection:
+                fetching.cancel()
+                await fetching
+
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(asyncio.wait_for(cancelled(), 30))
+
+    assert [path.name for path in (tmp_path / "cache").rglob("*") if path.is_file()] == [".lock"]
+
+
+def test_a_cache_that_is_no_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "cache").touch()
+    cache = _cache(tmp_path, tmp_path)
+
+    with pytest.raises(EnvironmentalError) as error:
+        wait(cache.fetch((_wheel(tmp_path),)))
+
+    assert error.value.code == "fetch-failed"

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMESPACE_UNKNOWN", "Policy"]
 
+_LINE_LIMIT = 16 * 1024
+# tomllib needs time quadratic in the number of dots of one key
+
 NAMESPACE_UNKNOWN = Code(
     "namespace-unknown",
     VerificationError,
@@ -153,6 +156,8 @@ def _document(data: bytes) -> Document:
 
     if len(data) > POLICY_FILE_LIMIT:
         raise POLICY_INVALID("policy is too large", expected=f"at most {POLICY_FILE_LIMIT} bytes")
+    if max(map(len, data.split(b"\n"))) > _LINE_LIMIT:
+        raise POLICY_INVALID("policy has too long a line", expected=f"at most {_LINE_LIMIT} bytes")
     try:
         # As JSON, in which strict validation takes objects for dataclasses and arrays for tuples.
         text = json.dumps(tomllib.loads(data.decode()), default=_text)
