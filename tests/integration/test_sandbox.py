@@ -1,6 +1,7 @@
 """What a command in the local sandbox can and cannot do, under every isolation of this machine."""
 
 import asyncio
+import ctypes
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ import pytest
 
 from miniseal.formats.errors import MinisealError
 from miniseal.pipeline.engines import Exec, LocalEngine, Mount, Result, detect, works
+from miniseal.pipeline.engines.jail import SYS_KEYCTL
 from miniseal.pipeline.engines.sandbox import Isolation
 
 ISOLATIONS: list[Isolation] = [name for name in ("bwrap", "unshare") if works(name)]
@@ -118,6 +120,30 @@ def test_home_and_host_files_are_out_of_sight(engine: LocalEngine, tmp_path: Pat
     result = python(engine, f"import os; print([p for p in {paths!r} if os.path.exists(p)])")
 
     assert result.stdout == b"[]\n"
+
+
+READ_KEY = """
+import ctypes
+libc = ctypes.CDLL(None)
+number, serial = {number}, {serial}
+text = ctypes.create_string_buffer(64)
+found = libc.syscall(number, 10, ctypes.c_int(-3), b"user", b"miniseal-test", 0)
+sizes = [libc.syscall(number, 11, each, text, 64) for each in (found, serial) if each > 0]
+print(found > 0, [size > 0 for size in sizes])
+"""
+
+
+def test_the_callers_keyring_is_not_handed_on(engine: LocalEngine) -> None:
+    number = SYS_KEYCTL[os.uname().machine]
+    libc = ctypes.CDLL(None)
+    libc.syscall(number, 1, None)  # a session keyring of this process's own
+    serial = libc.syscall(number - 2, b"user", b"miniseal-test", b"secret", 6, ctypes.c_int(-3))
+
+    result = python(engine, READ_KEY.format(number=number, serial=serial))
+
+    # where keyrings are forbidden, as in some containers, no key could be made either
+    assert result.stdout in {b"False [False]\n", b"False []\n"}
+    assert (serial > 0) == (b"[False]" in result.stdout)
 
 
 def test_no_process_of_the_host_is_visible(engine: LocalEngine) -> None:

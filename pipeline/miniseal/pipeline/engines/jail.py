@@ -15,6 +15,7 @@ inside. Bubblewrap makes the same root by itself. It needs the standard library 
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -27,6 +28,8 @@ import sys
 from typing import NoReturn, TypedDict
 
 PLAN_LIMIT = 128 * 1024
+SYS_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271, "s390x": 280}
+"""The system call's number, by machine; libc has no function for it."""
 
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_BIND, _MS_REC = 0x2, 0x4, 0x8, 0x1000, 0x4000
 _MNT_DETACH = 2
@@ -34,6 +37,7 @@ _CLONE_NEWUSER = 0x10000000
 _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 4, 36, 38
 _SYS_MOUNT_SETATTR, _AT_FDCWD, _AT_RECURSIVE = 442, -100, 0x8000
 _ATTR_RDONLY, _ATTR_NOSUID, _ATTR_NODEV = 0x1, 0x2, 0x4
+_KEYCTL_JOIN_SESSION_KEYRING = 1
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
 _ATTRS = {
     "ro": _ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV,
@@ -69,6 +73,7 @@ def main() -> int:
             os.execve(plan["jail"][0], plan["jail"], plan["jail_env"])
         _prctl(_PR_SET_DUMPABLE, 0)
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+        _leave_keyring()
         answer: dict[str, object] = {"exit": _supervise(_read_plan(link, 0), link)}
     except OSError as error:
         answer = {"error": str(error)}
@@ -189,6 +194,18 @@ def _check(result: int, what: str) -> None:
 def _prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
         _libc.prctl(option, ctypes.c_ulong(value), *[ctypes.c_ulong(0)] * 3)
+
+
+def _leave_keyring() -> None:
+    """Take an empty session keyring: the caller's, with its keys, is no namespace's to keep away.
+
+    Where the kernel has no keyrings, or forbids to ask for them, there is nothing to be read.
+    """
+    number = SYS_KEYCTL.get(os.uname().machine) if sys.platform == "linux" else None
+    if number is not None:
+        result = _libc.syscall(ctypes.c_long(number), _KEYCTL_JOIN_SESSION_KEYRING, None)
+        if result < 0 and ctypes.get_errno() not in {errno.ENOSYS, errno.EPERM}:
+            _check(-1, "keyctl")
 
 
 # ---- the command
