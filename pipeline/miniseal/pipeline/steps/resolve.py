@@ -10,17 +10,18 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from miniseal.formats.predicates.resource import Resource
-from miniseal.packager import Project
-from miniseal.pipeline.engines.engine import Engine, Exec, Mount
+from miniseal.packager import Project, Tree
+from miniseal.pipeline.engines.engine import STREAM_LIMIT, Engine, Exec, Mount
 
 __all__ = ["Resolved", "resolve"]
 
 _REPOSITORY = "/build/repository"
-# One line each, empty where git has no answer; then what differs from the commit.
+# One line each, empty where git has no answer; then what differs from the commit, and what git
+# ignores: the source tree knows nothing of .gitignore.
 _ASK = """\
 git remote get-url origin 2>/dev/null || echo
 git rev-parse --verify --quiet HEAD || echo
-git status --porcelain -- "$1"
+git status --porcelain --ignored -- "$1"
 """
 
 
@@ -58,7 +59,7 @@ async def resolve(root: Path, engine: Engine, work: Path) -> Resolved:
     uri = commit = None
     if repository is not None:
         place = project.root.relative_to(repository).as_posix()
-        uri, commit = await _origin(engine, repository, place)
+        uri, commit = await _origin(engine, repository, place, project.tree)
     return Resolved(project=project, snapshot=snapshot, uri=uri, commit=commit)
 
 
@@ -66,8 +67,10 @@ def _is_git(folder: Path) -> bool:
     return (folder / ".git").is_dir()
 
 
-async def _origin(engine: Engine, repository: Path, place: str) -> tuple[str | None, str | None]:
-    """The remote's URL, and the commit if the files below `place` are those of the commit."""
+async def _origin(
+    engine: Engine, repository: Path, place: str, tree: Tree
+) -> tuple[str | None, str | None]:
+    """The remote's URL, and the commit if all files of `tree`, at `place`, are the commit's."""
     result = await engine.run(
         Exec(
             argv=("/bin/sh", "-c", _ASK, "sh", place),
@@ -82,9 +85,23 @@ async def _origin(engine: Engine, repository: Path, place: str) -> tuple[str | N
             timeout_seconds=60,
         )
     )
+    if len(result.stdout) >= STREAM_LIMIT:
+        return None, None  # its start, where the answers are, may be lost
     url, commit, *rest = [*result.stdout.decode("utf-8", "replace").splitlines(), "", ""]
-    clean = result.exit_code == 0 and not any(rest)
+    names = [file.path if place == "." else f"{place}/{file.path}" for file in tree.files]
+    clean = result.exit_code == 0 and not any(_differs(line, names) for line in rest)
     return _public(url), commit if clean and commit else None
+
+
+def _differs(line: str, names: list[str]) -> bool:
+    """Whether a line of git's status says that a file of the tree is not the commit's."""
+    if not line.startswith("!! "):
+        return bool(line)
+    ignored = line.removeprefix("!! ")
+    # git quotes names that are hard to read; what it then names is not looked for
+    return ignored.startswith('"') or any(
+        name == ignored or (ignored.endswith("/") and name.startswith(ignored)) for name in names
+    )
 
 
 def _public(url: str) -> str | None:

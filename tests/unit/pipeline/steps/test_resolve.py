@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from kit.engines import FakeEngine, answer, wait
+from miniseal.pipeline.engines.engine import STREAM_LIMIT
 from miniseal.pipeline.steps.resolve import Resolved, resolve
 
 EXAMPLES = Path(__file__).parents[4] / "examples"
@@ -38,6 +39,29 @@ def test_a_clean_tree_has_its_commit(tmp_path: Path) -> None:
 
 def test_a_tree_that_differs_from_the_commit_has_none(tmp_path: Path) -> None:
     assert _resolve(tmp_path, f"\n{COMMIT}\n M src/greeting.wat\n").commit is None
+
+
+@pytest.mark.parametrize(
+    "ignored", ["examples/greeting/", "examples/", "examples/greeting/manifest.json"]
+)
+def test_a_tree_with_a_file_that_git_ignores_has_no_commit(tmp_path: Path, ignored: str) -> None:
+    assert _resolve(tmp_path, f"\n{COMMIT}\n!! {ignored}\n").commit is None
+
+
+def test_what_git_cannot_write_plainly_may_be_of_the_tree(tmp_path: Path) -> None:
+    assert _resolve(tmp_path, f'\n{COMMIT}\n!! "examples/greeting/a\\"b"\n').commit is None
+
+
+def test_ignored_files_outside_the_tree_change_nothing(tmp_path: Path) -> None:
+    ignored = "!! examples/greeting/node_modules/\n!! examples/greeting/dist/\n"
+
+    assert _resolve(tmp_path, f"\n{COMMIT}\n{ignored}").commit == COMMIT
+
+
+def test_an_answer_that_lost_its_start_is_none(tmp_path: Path) -> None:
+    resolved = _resolve(tmp_path, f"https://h.example/a\n{COMMIT}\n".ljust(STREAM_LIMIT, "\n"))
+
+    assert (resolved.uri, resolved.commit) == (None, None)
 
 
 def test_no_git_means_no_commit(tmp_path: Path) -> None:
