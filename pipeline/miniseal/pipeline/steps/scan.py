@@ -26,7 +26,7 @@ from miniseal.pipeline.trivy.run import Finding, Scan, Scanner, Secret, Trivy
 
 __all__ = ["ScanSettings", "Scanned", "scan"]
 
-_TEXT = re.compile(rb"[\x20-\x7e]{6,}")
+_TEXT = re.compile(rb"[\x20-\x7e]{6,}|(?:[\x20-\x7e]\0){6,}")  # ASCII, also as UTF-16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,9 +124,23 @@ def _unpack(packed: Packed, folder: Path) -> Path:
         path.write_bytes(data)
         path.chmod(0o755)
     for name, data in modules.items():
-        texts = [text for segment in data_segments(data) for text in _TEXT.findall(segment)]
-        (folder / f"{name}.strings.txt").write_bytes(b"\n".join(texts) + b"\n")
+        (folder / _beside(name, contents.assets)).write_bytes(_strings(data))
     return folder
+
+
+def _strings(module: bytes) -> bytes:
+    """The texts of a module's data segments, a line each."""
+    texts = [text for segment in data_segments(module) for text in _TEXT.findall(segment)]
+    return b"\n".join(texts).replace(b"\0", b"") + b"\n"
+
+
+def _beside(name: str, assets: Iterable[str]) -> str:
+    """A name for the texts of the module `name` that no asset has, nor a folder of one."""
+    taken = set(assets)
+    text = f"{name}.strings.txt"
+    while any(each == text or each.startswith(f"{text}/") for each in taken):
+        text += "_"
+    return text
 
 
 def _predicate(
