@@ -23,7 +23,7 @@ BUNDLE_MALFORMED = Code(
     FormatError,
     meaning="a document is not a Sigstore bundle v0.3 with one DSSE signature",
     cause="another bundle version, a message signature, several signatures, or no signer named",
-    remedy="attach bundles v0.3 as `miniseal attest` or cosign v3 write them",
+    remedy="attach bundles v0.3 as `miniseal release` or cosign v3 write them",
 )
 
 _TYPES = (BUNDLE_TYPE, "application/vnd.dev.sigstore.bundle+json;version=0.3")

@@ -19,7 +19,7 @@ ENVELOPE_MALFORMED = Code(
     FormatError,
     meaning="a DSSE envelope does not follow its specification",
     cause="a missing member, no signature, or base64 in another alphabet or without padding",
-    remedy="attach envelopes as `miniseal attest` or cosign write them",
+    remedy="attach envelopes as `miniseal release` or cosign write them",
 )
 
 

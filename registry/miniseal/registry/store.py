@@ -26,7 +26,7 @@ TAG_EXISTS = Code(
     UsageError,
     meaning="a tag names other content already",
     cause="the version was published before, from another build",
-    remedy="publish under a new version; move a tag only with force",
+    remedy="raise version.code and version.name in manifest.json; a published version stays",
 )
 TAG_REFUSED = Code(
     "tag-refused",

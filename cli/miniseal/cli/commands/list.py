@@ -17,7 +17,8 @@ __all__ = ["command"]
 def command(policy: Path, state: Path) -> Outcome:
     """The installed programs, their versions and until when they are admitted."""
     admissions = Verifier.open(policy, state=state).installed()
+    lines = tuple(line for admission in admissions for line in host.admission_lines(admission))
     return Outcome(
         result={"programs": [admission.to_json() for admission in admissions]},
-        lines=tuple(line for admission in admissions for line in host.admission_lines(admission)),
+        lines=lines or ("nothing is installed",),
     )

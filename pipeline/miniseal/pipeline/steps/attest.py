@@ -80,7 +80,7 @@ class Build:
 
 
 def provenance_of(build: Build) -> dict[str, object]:
-    """The SLSA provenance predicate of a build; docs/reference/provenance explains its members."""
+    """The SLSA provenance predicate of a build; docs/reference/build-types has its members."""
     settings = build.settings.build
     source = {name: value for name, value in build.source.to_json().items() if name != "name"}
     return provenance.Provenance(

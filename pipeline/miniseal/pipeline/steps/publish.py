@@ -63,7 +63,7 @@ def is_tagged(store: Store, packed: Packed) -> bool:
     """
     tags = tags_of(packed)
     held = {name: _held(store, name) for name in tags}
-    for name, descriptor in tags.items():
+    for name, descriptor in reversed(tags.items()):
         other = held[name]
         if other is not None and other.digest != descriptor.digest:
             raise TAG_EXISTS(
