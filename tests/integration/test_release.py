@@ -238,6 +238,12 @@ class TestWhatItPrints:
         assert last["data"]["error"] == run.refused("build-failed", exit_code=2)
 
 
+def test_a_release_that_goes_nowhere_is_refused(publisher: Publisher, greeting: Path) -> None:
+    run = run_miniseal("release", greeting, "--key", publisher.key)
+
+    run.refused("destination-missing", exit_code=2)
+
+
 class TestContent:
     def test_every_blob_is_what_its_descriptor_says(self, first: First) -> None:
         for digest in tags(first.layout).values():
