@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +12,13 @@ import pytest
 
 from kit.hostile import bounded, call_miniseal, listing
 from kit.packages import Package, assemble, package, wasm_module
+from miniseal.attestations import FileSigner, sign_statement
 from miniseal.formats import ustar
 from miniseal.formats.digest import sha256
-from miniseal.formats.oci import INDEX_TYPE, MANIFEST_TYPE, Descriptor
-from miniseal.formats.package import ASSETS_TYPE, CONFIG_TYPE, AssetsInfo
+from miniseal.formats.oci import INDEX_TYPE, MANIFEST_TYPE, Descriptor, Manifest
+from miniseal.formats.package import ASSETS_TYPE, CONFIG_TYPE, AssetsInfo, Limits
 from miniseal.formats.strictjson import canonical
-from miniseal.registry import LayoutStore
+from miniseal.registry import LayoutStore, attach
 
 APP = "com.example.greeting"
 TAG = "1.0.1"
@@ -305,21 +307,44 @@ def test_references_that_name_nothing(layout: Path, policy: Path, name: str) -> 
     }
 
 
-def published(layout: Path, made: Package) -> str:
-    """Put a package into the layout; gives what to add to the reference."""
-    for descriptor, data in made.contents:
-        blob_path(layout, descriptor.digest).write_bytes(data)
-    return f"@{made.digest}"
+@pytest.fixture
+def published(layout: Path, released: Path) -> Callable[[Package], str]:
+    """Puts a package into the layout, with all evidence by a publisher who was deceived."""
+
+    def publish(made: Package) -> str:
+        for descriptor, data in made.contents:
+            blob_path(layout, descriptor.digest).write_bytes(data)
+        vouch(LayoutStore(layout), made, FileSigner.load(released / "publisher.key"))
+        return f"@{made.digest}"
+
+    return publish
+
+
+def vouch(store: LayoutStore, made: Package, signer: FileSigner) -> None:
+    """Say of `made` what is said of the tagged package."""
+    for referrer in store.referrers(store.resolve(TAG)):
+        manifest = Manifest.from_bytes(store.read(referrer, limit=1 << 20))
+        data = store.read(manifest.layers[0], limit=1 << 23)
+        statement = json.loads(b64decode(json.loads(data)["dsseEnvelope"]["payload"]))
+        statement["subject"] = [{"digest": {"sha256": made.digest.removeprefix("sha256:")}}]
+        component = statement["predicate"].get("metadata", {}).get("component", {})
+        for each in component.get("hashes", ()):
+            each["content"] = made.config.wasm.digest.removeprefix("sha256:")
+        signed = sign_statement(canonical(statement), signer)
+        attach(store, made.descriptor, signed, statement["predicateType"])
 
 
 def hostile_package(**parts: object) -> Package:
-    return package(APP, version=TAG, permissions=(), **parts)  # type: ignore[arg-type]
+    limits = Limits(fuel=1000, memory_mib=1, wall_ms=100)
+    return package(APP, version=TAG, permissions=(), limits=limits, **parts)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     "lie", ["imports", "exports", "wasm-size", "wasm-digest", "no-executables", "no-assets"]
 )
-def test_a_config_that_lies(layout: Path, policy: Path, lie: str) -> None:
+def test_a_config_that_lies(
+    layout: Path, policy: Path, published: Callable[[Package], str], lie: str
+) -> None:
     wasm = wasm_module(("env", "abort"))
     made = hostile_package(wasm=wasm, assets={"a.json": b"#!/bin/sh\nrm -rf /\n"})
     config, assets = made.config, made.config.assets
@@ -334,7 +359,7 @@ def test_a_config_that_lies(layout: Path, policy: Path, lie: str) -> None:
         "no-assets": replace(config, assets=None),
     }[lie]
     tar = next(data for descriptor, data in made.contents if descriptor.media_type == ASSETS_TYPE)
-    name = published(layout, assemble(told, wasm, tar))
+    name = published(assemble(told, wasm, tar))
 
     refused(layout, policy, "package-inconsistent", 1, name=name)
 
@@ -357,7 +382,6 @@ def test_a_config_that_is_not_one(
     _, manifest = made.contents[0]
     value = json.loads(manifest)
     value["config"] = Descriptor.of(config, CONFIG_TYPE).to_json()
-    published(layout, made)
     blob_path(layout, sha256(config)).write_bytes(config)
     digest = tagged(layout, canonical(value))
 
@@ -400,10 +424,12 @@ END = bytes(1024)
         pytest.param(b"\x1f\x8b" + bytes(2000), "archive-malformed", id="gzip"),
     ],
 )
-def test_an_archive_that_is_not_ours(layout: Path, policy: Path, tar: bytes, code: str) -> None:
+def test_an_archive_that_is_not_ours(
+    layout: Path, policy: Path, published: Callable[[Package], str], tar: bytes, code: str
+) -> None:
     made = hostile_package()
     info = AssetsInfo(digest=sha256(tar), size=len(tar), executable=())
-    name = published(layout, assemble(replace(made.config, assets=info), made.wasm, tar))
+    name = published(assemble(replace(made.config, assets=info), made.wasm, tar))
 
     refused(layout, policy, code, 1, name=name)
 
@@ -415,19 +441,44 @@ def test_an_archive_that_is_not_ours(layout: Path, policy: Path, tar: bytes, cod
         (b"\0asm\x0d\0\x01\0", "wasm-component-unsupported"),
         (b"#!/bin/sh\n", "wasm-malformed"),
     ],
+    ids=["4-billion-imports", "component", "script"],
 )
-def test_wasm_that_no_runtime_takes(layout: Path, policy: Path, data: bytes, code: str) -> None:
+def test_wasm_that_no_runtime_takes(
+    layout: Path, policy: Path, published: Callable[[Package], str], data: bytes, code: str
+) -> None:
     made = hostile_package()
     wasm = replace(made.config.wasm, digest=sha256(data), size=len(data))
-    name = published(layout, assemble(replace(made.config, wasm=wasm), data, None))
+    name = published(assemble(replace(made.config, wasm=wasm), data, None))
 
     refused(layout, policy, code, 1, name=name)
 
 
 @pytest.mark.parametrize(
-    "asset", [wasm_module(), b"#!/bin/sh\n", b"<script>alert(1)</script>"], ids=str
+    "asset",
+    [wasm_module(), b"#!/bin/sh\n", b"<script>alert(1)</script>"],
+    ids=["wasm", "script", "html"],
 )
-def test_code_hidden_among_the_assets(layout: Path, policy: Path, asset: bytes) -> None:
-    name = published(layout, hostile_package(wasm=wasm_module(), assets={"words.json": asset}))
+def test_code_hidden_among_the_assets(
+    layout: Path, policy: Path, published: Callable[[Package], str], asset: bytes
+) -> None:
+    name = published(hostile_package(wasm=wasm_module(), assets={"words.json": asset}))
 
     refused(layout, policy, "executable-asset", 1, name=name)
+
+
+def test_an_honest_package_that_was_published_so_is_admitted(
+    layout: Path, policy: Path, published: Callable[[Package], str]
+) -> None:
+    name = published(hostile_package(wasm=wasm_module(("env", "abort"))))
+
+    call_miniseal("verify", f"oci:{layout}{name}", "--app", APP, "--policy", policy).ok()
+
+
+def test_a_package_that_nobody_vouches_for_is_refused_before_its_content_is_read(
+    layout: Path, policy: Path
+) -> None:
+    made = hostile_package(assets={"words.json": b"#!/bin/sh\n"})
+    for descriptor, data in made.contents:
+        blob_path(layout, descriptor.digest).write_bytes(data)
+
+    refused(layout, policy, "attestation-missing", 1, name=f"@{made.digest}")

@@ -134,7 +134,7 @@ def test_a_hostile_manifest(hostile: Path, data: bytes) -> None:
         pytest.param(write("miniseal.toml", b"#" * 300_000), id="over-the-limit"),
         pytest.param(edit("miniseal.toml", "[build]", "[build]\n[build]"), id="duplicate-table"),
         pytest.param(edit("miniseal.toml", "[build]", "[build]\nx = 1"), id="unknown-member"),
-        pytest.param(edit("miniseal.toml", "[build]", "[bulid]\n[build]"), id="unknown-table"),
+        pytest.param(edit("miniseal.toml", "[build]", "[builds]\n[build]"), id="unknown-table"),
         pytest.param(edit("miniseal.toml", "prebuilt", "make"), id="unknown-toolchain"),
         pytest.param(
             edit("miniseal.toml", "[build]", "[limits]\nfuel = 0x" + "f" * 4000 + "\n[build]"),

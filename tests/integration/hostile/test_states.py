@@ -77,7 +77,7 @@ def gone(_: Path) -> None:
     [
         pytest.param(in_place("mac.key", gone), "state-damaged", 1, id="no-key"),
         pytest.param(in_place("mac.key", os.mkfifo), "mac-key-exposed", 2, id="key-is-a-pipe"),
-        pytest.param(in_place("mac.key", os.mkdir), "state-unreadable", 2, id="key-is-a-folder"),
+        pytest.param(in_place("mac.key", os.mkdir), "mac-key-exposed", 2, id="key-is-a-folder"),
         pytest.param(
             in_place("mac.key", lambda path: path.symlink_to("/dev/zero")),
             "state-unreadable",
