@@ -38,10 +38,10 @@ __all__ = ["ISOLATION_REQUIRED", "Made", "Release", "Released", "make", "release
 ISOLATION_REQUIRED = Code(
     "isolation-required",
     UsageError,
-    meaning="nothing is signed that a toolchain built without isolation",
+    meaning="no toolchain runs, and nothing is signed that one built, without isolation",
     cause="neither bubblewrap nor unprivileged namespaces work on this machine",
-    remedy="install bubblewrap; --unsafe-no-isolation signs as another builder, which policies "
-    "have to name before they accept it",
+    remedy="install bubblewrap; --unsafe-no-isolation lets the toolchain reach all that you can, "
+    "and signs as another builder, which policies have to name before they accept it",
 )
 
 
@@ -114,8 +114,24 @@ class Released:
     unchanged: bool
 
 
-async def make(root: Path, *, engine: Engine, tools: ToolCache, events: Events, work: Path) -> Made:
-    """Resolve, fetch, build, inspect and pack the project at `root`, with scratch space `work`."""
+async def make(
+    root: Path,
+    *,
+    engine: Engine,
+    tools: ToolCache,
+    events: Events,
+    work: Path,
+    unsafe_no_isolation: bool = False,
+) -> Made:
+    """Resolve, fetch, build, inspect and pack the project at `root`, with scratch space `work`.
+
+    Raises:
+        UsageError: `isolation-required`, where the engine keeps nothing from the host and
+            `unsafe_no_isolation` does not say that this is known.
+        MinisealError: the code of the step that said no.
+    """
+    if not engine.isolated and not unsafe_no_isolation:
+        raise ISOLATION_REQUIRED("the engine does not isolate the toolchain")
     with events.step("resolve") as facts:
         resolved = await resolve(root, engine, work)
         project = resolved.project
@@ -148,13 +164,16 @@ async def release(root: Path, given: Release) -> Released:
     Raises:
         MinisealError: the code of the step that said no; nothing has a tag then that had none.
     """
-    if not given.engine.isolated and not given.unsafe_no_isolation:
-        raise ISOLATION_REQUIRED("the engine does not isolate the toolchain")
     with tempfile.TemporaryDirectory(prefix="miniseal-release-") as scratch:
         work = Path(scratch)
         started = given.now()
         made = await make(
-            root, engine=given.engine, tools=given.tools, events=given.events, work=work
+            root,
+            engine=given.engine,
+            tools=given.tools,
+            events=given.events,
+            work=work,
+            unsafe_no_isolation=given.unsafe_no_isolation,
         )
         policy = given.policy or selfpolicy.policy_of(made.resolved.project, given.signer)
         before = _already(made, given, policy)
