@@ -17,8 +17,13 @@ __all__ = ["command"]
 @click.command("build", cls=Verb, extra="pipeline")
 @click.argument("project", default=".", type=click.Path(path_type=Path))
 @click.option("-o", "--output", "reference", required=True, help="Where the package goes: oci:DIR.")
+@click.option(
+    "--unsafe-no-isolation",
+    is_flag=True,
+    help="Let the toolchain reach everything that you can reach on this machine.",
+)
 @shown.option
-def command(project: Path, reference: str, progress: str) -> Outcome:
+def command(project: Path, reference: str, unsafe_no_isolation: bool, progress: str) -> Outcome:
     """Build PROJECT and write its package, wasm artifact and image to a store, without a tag."""
     from miniseal.cli import workshop  # noqa: PLC0415 - needs the extra `pipeline`
     from miniseal.pipeline.release import make  # noqa: PLC0415
@@ -26,14 +31,21 @@ def command(project: Path, reference: str, progress: str) -> Outcome:
     from miniseal.registry import open_store  # noqa: PLC0415
 
     store = open_store(reference)
-    with workshop.engine() as engine, tempfile.TemporaryDirectory() as work:
+    events = shown.events(progress)
+    if unsafe_no_isolation:
+        shown.warn("nothing keeps the toolchain from this machine", progress, events)
+    with (
+        workshop.engine(isolate=not unsafe_no_isolation) as engine,
+        tempfile.TemporaryDirectory() as work,
+    ):
         made = asyncio.run(
             make(
                 project,
                 engine=engine,
                 tools=workshop.tool_cache(),
-                events=shown.events(progress),
+                events=events,
                 work=Path(work),
+                unsafe_no_isolation=unsafe_no_isolation,
             )
         )
     publish.push(store, made.packed)
