@@ -141,11 +141,12 @@ def test_a_release_that_is_killed_at_random_is_completed_by_the_next(
     release.complete()
 
 
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("step", ["build", "rebuild", "scan"])
 def test_a_release_that_is_interrupted_ends_with_130_and_leaves_no_files(
-    release: Release, step: str
+    release: Release, step: str, by: signal.Signals
 ) -> None:
-    exit_code = release.kill((step, "started"), by=signal.SIGINT)
+    exit_code = release.kill((step, "started"), by=by)
 
     assert exit_code == 130
     assert not release.layout.exists()

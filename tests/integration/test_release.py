@@ -241,7 +241,17 @@ class TestWhatItPrints:
 def test_a_release_that_goes_nowhere_is_refused(publisher: Publisher, greeting: Path) -> None:
     run = run_miniseal("release", greeting, "--key", publisher.key)
 
-    run.refused("destination-missing", exit_code=2)
+    run.refused("destination-unusable", exit_code=2)
+
+
+def test_a_release_takes_no_tag_but_its_version(
+    publisher: Publisher, greeting: Path, tmp_path: Path
+) -> None:
+    words = ("release", greeting, "--to", f"oci:{tmp_path / 'layout'}:mine")
+    run = run_miniseal(*words, "--key", publisher.key)
+
+    run.refused("destination-unusable", exit_code=2)
+    assert not (tmp_path / "layout").exists()
 
 
 class TestContent:

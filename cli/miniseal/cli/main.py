@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 a check said no; 2 usage, own files, tools, or something u
 import importlib
 import os
 import pkgutil
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import metadata
@@ -21,7 +22,7 @@ from miniseal.cli import commands
 from miniseal.cli.outcome import show_error
 from miniseal.formats.errors import Code, EnvironmentalError, UsageError
 
-__all__ = ["SYSTEM_REFUSED", "UNEXPECTED", "USAGE", "cli", "main", "run"]
+__all__ = ["INTERRUPTED", "SYSTEM_REFUSED", "UNEXPECTED", "USAGE", "cli", "main", "run"]
 
 UNEXPECTED = Code(
     "unexpected",
@@ -36,6 +37,13 @@ SYSTEM_REFUSED = Code(
     meaning="the operating system refused something; nothing was accepted",
     cause="a full disk, missing rights, a path that is too long, or a closed output",
     remedy="correct what the message names, then run again",
+)
+INTERRUPTED = Code(
+    "interrupted",
+    EnvironmentalError,
+    meaning="the command was ended before it was done; what was not finished has no effect",
+    cause="Ctrl-C, or a TERM signal",
+    remedy="run it again",
 )
 USAGE = Code(
     "usage",
@@ -81,6 +89,8 @@ def main(arguments: Sequence[str] | None = None, program: click.Command = cli) -
     except click.ClickException as error:
         show_error(USAGE(" ".join(error.format_message().split()).rstrip(".")), schema)
     except (click.Abort, KeyboardInterrupt):
+        if schema is not None:
+            show_error(INTERRUPTED("interrupted"), schema)
         return _INTERRUPTED
     except SystemExit:  # click's answer to a closed stdout
         return 2
@@ -97,7 +107,8 @@ def main(arguments: Sequence[str] | None = None, program: click.Command = cli) -
 
 
 def run() -> None:
-    """The console script."""
+    """The console script; TERM ends it as Ctrl-C does, so that nothing is left behind."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = main()
         if sys.stdout is not None:  # as it is where it was closed from the start

@@ -5,11 +5,44 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from miniseal.formats.errors import Code, UsageError
+from miniseal.formats.reference import Reference
 from miniseal.packager import Packed
 from miniseal.pipeline.engines.local import LocalEngine, detect
 from miniseal.pipeline.steps.fetch import ToolCache
+from miniseal.registry import Store, open_store
 
-__all__ = ["engine", "packed_lines", "packed_result", "tool_cache"]
+__all__ = [
+    "DESTINATION_UNUSABLE",
+    "engine",
+    "open_target",
+    "packed_lines",
+    "packed_result",
+    "tool_cache",
+]
+
+
+DESTINATION_UNUSABLE = Code(
+    "destination-unusable",
+    UsageError,
+    meaning="what is built or released has no repository to go to",
+    cause="neither the command line nor [publish] to names one, or it has a tag or a digest",
+    remedy="name a repository alone, as oci:DIR: the tags are made from the version",
+)
+
+
+def open_target(text: str | None) -> Store:
+    """The store that something is written to.
+
+    Raises:
+        UsageError: `destination-unusable`, `reference-malformed`, `transport-unsupported`.
+    """
+    if text is None:
+        raise DESTINATION_UNUSABLE("no destination is given")
+    reference = Reference.parse(text)
+    if reference.tag or reference.digest:
+        raise DESTINATION_UNUSABLE("a destination has no tag and no digest", found=text)
+    return open_store(reference)
 
 
 @contextmanager

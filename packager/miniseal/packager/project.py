@@ -54,8 +54,7 @@ class Project:
 
         Raises:
             UsageError: `project-invalid`, `manifest-invalid`, `lock-invalid`, `path-escapes`,
-                `path-refused`.
-            FormatError: `too-large`.
+                `path-refused`, `project-too-large`.
             EnvironmentalError: `project-unreadable`, `project-changed`.
         """
         tree = Tree.scan(root)

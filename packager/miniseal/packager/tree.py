@@ -15,13 +15,14 @@ from pathlib import Path
 
 from miniseal.formats.digest import sha256
 from miniseal.formats.errors import Code, EnvironmentalError, UsageError
-from miniseal.formats.strictjson import TOO_LARGE, canonical
+from miniseal.formats.strictjson import canonical
 
 __all__ = [
     "FILES_LIMIT",
     "PATH_ESCAPES",
     "PATH_REFUSED",
     "PROJECT_CHANGED",
+    "PROJECT_TOO_LARGE",
     "PROJECT_UNREADABLE",
     "TREE_LIMIT",
     "Tree",
@@ -47,6 +48,13 @@ PATH_REFUSED = Code(
     cause="a pipe, socket or device, a link to a folder, a name that is not the same everywhere, "
     "or two names that differ only in case",
     remedy="remove or rename what the message names",
+)
+PROJECT_TOO_LARGE = Code(
+    "project-too-large",
+    UsageError,
+    meaning="a project has more files, or more bytes in them, than a source tree may have",
+    cause="build outputs, downloads or recordings that do not belong to the source",
+    remedy="move out of the project what the program is not built from",
 )
 PROJECT_UNREADABLE = Code(
     "project-unreadable",
@@ -107,8 +115,7 @@ class Tree:
             most: files and folders.
 
         Raises:
-            UsageError: `path-escapes`, `path-refused`.
-            FormatError: `too-large`.
+            UsageError: `path-escapes`, `path-refused`, `project-too-large`.
             EnvironmentalError: `project-unreadable`, `project-changed`.
         """
         root = _resolved(root)
@@ -243,7 +250,7 @@ def _check_unique(paths: list[str]) -> None:
 
 def _check_bound(root: Path, unit: str, found: int, most: int) -> None:
     if found > most:
-        raise TOO_LARGE(
+        raise PROJECT_TOO_LARGE(
             f"the project in {root.name} is too large",
             found=f"{found} {unit} or more",
             expected=f"at most {most}",

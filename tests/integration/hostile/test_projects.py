@@ -258,7 +258,7 @@ def test_a_hostile_tree(hostile: Path, change: Change, code: str) -> None:
 def test_a_gigabyte_of_zeros_is_refused_unread(hostile: Path, name: str) -> None:
     sparse(name, 1 << 30)(hostile)
 
-    refused(hostile, "too-large", 1, prefix=within(768))
+    refused(hostile, "project-too-large", 2, prefix=within(768))
 
 
 def test_a_manifest_just_within_the_bound_of_the_tree_is_refused(hostile: Path) -> None:
@@ -271,7 +271,7 @@ def test_too_many_files_are_refused(hostile: Path) -> None:
     for number in range(20_001):
         (hostile / "assets" / str(number)).touch()
 
-    refused(hostile, "too-large", 1)
+    refused(hostile, "project-too-large", 2)
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "app.wasm", "assets"])

@@ -99,6 +99,13 @@ def test_an_interrupt_ends_with_130(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Traceback" not in err
 
 
+def test_an_interrupt_is_one_object_with_json(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = _run(capsys, late, "--json")
+
+    assert code == 130
+    assert json.loads(out)["error"]["code"] == "interrupted"
+
+
 def test_the_unexpected_ends_with_2_and_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = _run(capsys, odd, "--json")
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from miniseal.formats.digest import sha256
-from miniseal.formats.errors import EnvironmentalError, FormatError, MinisealError, UsageError
+from miniseal.formats.errors import EnvironmentalError, MinisealError, UsageError
 from miniseal.packager import Tree
 
 
@@ -159,9 +159,9 @@ def test_refuses_a_sparse_gigabyte_by_its_size_alone(tmp_path: Path) -> None:
         file.truncate(1 << 30)
     start = time.perf_counter()
 
-    error = refused(tmp_path, "too-large")
+    error = refused(tmp_path, "project-too-large")
 
-    assert isinstance(error, FormatError)
+    assert isinstance(error, UsageError)
     assert time.perf_counter() - start < 0.5
 
 
@@ -172,10 +172,10 @@ def test_refuses_many_files_and_many_folders(tmp_path: Path) -> None:
 
     for root in (tmp_path / "files", tmp_path / "folders"):
         assert len(Tree.scan(root, most=4).files) in (0, 4)
-        with pytest.raises(FormatError) as error:
+        with pytest.raises(UsageError) as error:
             Tree.scan(root, most=3)
 
-        assert error.value.code == "too-large"
+        assert error.value.code == "project-too-large"
 
 
 def test_refuses_deep_folders(tmp_path: Path) -> None:

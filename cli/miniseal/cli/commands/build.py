@@ -28,9 +28,8 @@ def command(project: Path, reference: str, unsafe_no_isolation: bool, progress: 
     from miniseal.cli import workshop  # noqa: PLC0415 - needs the extra `pipeline`
     from miniseal.pipeline.release import make  # noqa: PLC0415
     from miniseal.pipeline.steps import publish  # noqa: PLC0415
-    from miniseal.registry import open_store  # noqa: PLC0415
 
-    store = open_store(reference)
+    store = workshop.open_target(reference)
     events = shown.events(progress)
     if unsafe_no_isolation:
         shown.warn("nothing keeps the toolchain from this machine", progress, events)

@@ -8,17 +8,8 @@ import click
 
 from miniseal.cli import progress as shown
 from miniseal.cli.outcome import Outcome, Verb
-from miniseal.formats.errors import Code, UsageError
 
-__all__ = ["DESTINATION_MISSING", "command"]
-
-DESTINATION_MISSING = Code(
-    "destination-missing",
-    UsageError,
-    meaning="nothing says where a release goes",
-    cause="neither --to nor [publish] to in miniseal.toml is given",
-    remedy="add --to oci:DIR",
-)
+__all__ = ["command"]
 
 
 @click.command("release", cls=Verb, extra="pipeline")
@@ -78,12 +69,10 @@ def command(
     from miniseal.packager import Project  # noqa: PLC0415
     from miniseal.pipeline.release import Release, release  # noqa: PLC0415
     from miniseal.pipeline.steps.scan import ScanSettings  # noqa: PLC0415
-    from miniseal.registry import open_store  # noqa: PLC0415
     from miniseal.verifier import Policy  # noqa: PLC0415
 
     destination = to or Project.load(project).settings.publish.to
-    if destination is None:
-        raise DESTINATION_MISSING("no destination given")
+    store = workshop.open_target(destination)
     events = shown.events(progress)
     if unsafe_no_isolation:
         shown.warn("nothing keeps the toolchain from this machine", progress, events)
@@ -95,7 +84,7 @@ def command(
                     engine=engine,
                     tools=workshop.tool_cache(),
                     events=events,
-                    store=open_store(destination),
+                    store=store,
                     signer=FileSigner.load(key),
                     scan=ScanSettings(
                         trivy=trivy,

@@ -4,7 +4,7 @@ A release that is interrupted here leaves untagged content that nobody resolves;
 the same content again and completes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from miniseal.formats.errors import EnvironmentalError
@@ -50,7 +50,7 @@ def push_evidence(store: Store, packed: Packed, bundles: Sequence[Signed]) -> No
             attach(store, subject, signed.bundle, signed.predicate_type)
 
 
-def tags_of(packed: Packed) -> Mapping[str, Descriptor]:
+def tags_of(packed: Packed) -> dict[str, Descriptor]:
     """The tags of a release, the package's last (FORMATS section 1)."""
     return {built.tag: built.descriptor for built in (packed.wasm, packed.image, packed.package)}
 
