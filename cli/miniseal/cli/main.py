@@ -20,7 +20,7 @@ except ModuleNotFoundError:
 
 from miniseal.cli import commands
 from miniseal.cli.outcome import show_error
-from miniseal.formats.errors import Code, EnvironmentalError, UsageError
+from miniseal.formats.errors import Code, EnvironmentalError, MinisealError, UsageError
 
 __all__ = ["INTERRUPTED", "SYSTEM_REFUSED", "UNEXPECTED", "USAGE", "cli", "main", "run"]
 
@@ -86,24 +86,27 @@ def main(arguments: Sequence[str] | None = None, program: click.Command = cli) -
         return ending.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-    except click.ClickException as error:
-        show_error(USAGE(" ".join(error.format_message().split()).rstrip(".")), schema)
-    except (click.Abort, KeyboardInterrupt):
-        if schema is not None:
-            show_error(INTERRUPTED("interrupted"), schema)
-        return _INTERRUPTED
+        return 2
     except SystemExit:  # click's answer to a closed stdout
         return 2
-    except OSError as error:
-        if os.environ.get("MINISEAL_TRACEBACK"):
-            raise
-        place = f": {error.filename}" if error.filename else ""
-        show_error(SYSTEM_REFUSED(f"{error.strerror or error}{place}"), schema)
+    except (click.Abort, KeyboardInterrupt):
+        show_error(INTERRUPTED("interrupted"), schema)
+        return _INTERRUPTED
     except Exception as error:
         if os.environ.get("MINISEAL_TRACEBACK"):
             raise
-        show_error(UNEXPECTED(f"unexpected {type(error).__name__}: {error}"), schema)
-    return 2
+        show_error(_named(error), schema)
+        return 2
+
+
+def _named(error: Exception) -> MinisealError:
+    """What got here without a code of its own."""
+    if isinstance(error, click.ClickException):
+        return USAGE(" ".join(error.format_message().split()).rstrip("."))
+    if isinstance(error, OSError):
+        place = f": {error.filename}" if error.filename else ""
+        return SYSTEM_REFUSED(f"{error.strerror or error}{place}")
+    return UNEXPECTED(f"unexpected {type(error).__name__}: {error}")
 
 
 def run() -> None:
