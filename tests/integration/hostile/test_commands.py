@@ -200,7 +200,7 @@ def test_control_c_leaves_nothing(tmp_path: Path, key: Path) -> None:
 
     assert process.returncode == 130
     assert b"Traceback" not in stderr
-    assert stdout == b""
+    assert json.loads(stdout)["error"]["code"] == "interrupted"
     assert listing(tmp_path) == before
 
 
