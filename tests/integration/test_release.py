@@ -56,7 +56,7 @@ MINIMIST = {
         "": {"name": "greeting", "dependencies": {"minimist": "1.2.5"}},
         "node_modules/minimist": {
             "version": "1.2.5",
-            "resolved": "https://registry.npmjs.org/minimist/-/minimist-1.2.5.tgz",
+            "resolved": "https://registry.example/minimist/-/minimist-1.2.5.tgz",
         },
     },
 }

@@ -179,7 +179,7 @@ def test_names_do_not_resolve_and_no_packet_leaves(engine: LocalEngine) -> None:
     result = python(
         engine,
         "import socket\n"
-        "for call in (lambda: socket.getaddrinfo('pypi.org', 443),\n"
+        "for call in (lambda: socket.getaddrinfo('example.org', 443),\n"
         "             lambda: socket.create_connection(('192.0.2.1', 443), 3)):\n"
         "    try: call(); print('out')\n"
         "    except OSError as e: print(type(e).__name__, e.errno)\n",

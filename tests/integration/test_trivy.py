@@ -29,7 +29,7 @@ MINIMIST = {
         "": {"name": "a", "dependencies": {"minimist": "1.2.5"}},
         "node_modules/minimist": {
             "version": "1.2.5",
-            "resolved": "https://registry.npmjs.org/minimist/-/minimist-1.2.5.tgz",
+            "resolved": "https://registry.example/minimist/-/minimist-1.2.5.tgz",
         },
     },
 }
