@@ -45,6 +45,7 @@ def test_the_unit_tests_pass_without_a_network(alone: list[str]) -> None:
         capture_output=True,
         text=True,
         check=False,
+        timeout=300,
     )
 
     assert done.returncode == 0, done.stdout[-4000:]

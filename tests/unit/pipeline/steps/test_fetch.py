@@ -1,7 +1,6 @@
 import asyncio
 import hashlib
 import os
-import socket
 from pathlib import Path
 
 import pytest
@@ -76,23 +75,34 @@ def test_no_tools_need_nothing(tmp_path: Path) -> None:
 
 
 def test_a_client_is_killed_when_the_release_is_cancelled(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        index = f"http://127.0.0.1:{silent.getsockname()[1]}/simple"
-        environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PIP_INDEX_URL": index}
-        cache = ToolCache(folder=tmp_path / "cache", environ=environ)
-        tool = Tool(name="sealtool", version="1.0", source="pypi", hashes=("sha256:" + "0" * 64,))
+    pipe = tmp_path / "pip.conf"  # reading it lasts for as long as nobody writes
+    os.mkfifo(pipe)
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PIP_CONFIG_FILE": str(pipe)}
+    cache = ToolCache(folder=tmp_path / "cache", environ=environ)
+    tool = Tool(name="sealtool", version="1.0", source="pypi", hashes=("sha256:" + "0" * 64,))
 
-        async def cancelled() -> None:
-            fetching = asyncio.create_task(cache.fetch((tool,)))
-            connection, _ = await asyncio.to_thread(silent.accept)
-            with connection:
-                fetching.cancel()
-                await fetching
+    async def cancelled() -> None:
+        fetching = asyncio.create_task(cache.fetch((tool,)))
+        writer = await _reader_of(pipe)
+        fetching.cancel()
+        try:
+            await fetching
+        finally:
+            os.close(writer)
 
-        with pytest.raises(asyncio.CancelledError):
-            asyncio.run(asyncio.wait_for(cancelled(), 30))
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(asyncio.wait_for(cancelled(), 60))
 
     assert [path.name for path in (tmp_path / "cache").rglob("*") if path.is_file()] == [".lock"]
+
+
+async def _reader_of(pipe: Path) -> int:
+    """The writing end of a pipe, as soon as somebody reads it."""
+    while True:
+        try:
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            await asyncio.sleep(0.01)
 
 
 def test_a_cache_that_is_no_folder_is_refused(tmp_path: Path) -> None:
