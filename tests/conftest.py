@@ -31,8 +31,8 @@ def examples() -> Path:
 @pytest.fixture(scope="session")
 def vulnerability_db(shared: Path) -> Path:
     """A vulnerability database of today, with the demo's advisories."""
-    from miniseal.cli.demo.advisories import ADVISORIES  # noqa: PLC0415 - not for unit tests
-    from miniseal.pipeline.trivy.database import build  # noqa: PLC0415
+    from miniseal.cli.demo.advisories import ADVISORIES  # not for unit tests
+    from miniseal.pipeline.trivy.database import build
 
     folder = shared / "vulnerability-db"
     with FileLock(shared / "vulnerability-db.lock"):
@@ -48,7 +48,7 @@ def vulnerability_db(shared: Path) -> Path:
 @pytest.fixture
 def key(tmp_path: Path) -> Path:
     """A publisher's private key; its public one is beside it."""
-    from miniseal.attestations import generate_key  # noqa: PLC0415
+    from miniseal.attestations import generate_key
 
     path = tmp_path / "keys" / "publisher.key"
     path.parent.mkdir()

@@ -14,7 +14,7 @@ _BENCHMARKS = ("load_cold", "load_hot", "release")
 def main() -> None:
     """Run the benchmarks that the command line names, or all."""
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    from benchmarks.stage import prepare  # noqa: PLC0415 - needs the path
+    from benchmarks.stage import prepare  # needs the path
 
     names = sys.argv[1:] or _BENCHMARKS
     with tempfile.TemporaryDirectory(prefix="miniseal-bench-") as scratch:

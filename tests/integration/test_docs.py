@@ -245,7 +245,7 @@ def test_the_projects_page_has_every_member_of_miniseal_toml(generate: ModuleTyp
 
 
 def test_the_projects_page_has_every_toolchain() -> None:
-    from miniseal.packager import TOOLCHAINS  # noqa: PLC0415 - needs an extra
+    from miniseal.packager import TOOLCHAINS  # needs an extra
 
     assert _unmentioned(set(TOOLCHAINS), "project.md") == set()
 
@@ -280,7 +280,7 @@ def test_the_packages_page_has_every_member_of_a_config(
 def test_the_evidence_page_has_everything_that_a_release_states(
     released: Path, miniseal: Callable[..., Run]
 ) -> None:
-    from miniseal.pipeline.steps import attest  # noqa: PLC0415 - needs an extra
+    from miniseal.pipeline.steps import attest  # needs an extra
 
     policy = released / "policy-tip" / "policy.toml"
     reference = f"oci:{released / 'registry-tip'}:1.2.0"
@@ -306,7 +306,7 @@ def test_the_build_types_page_has_every_parameter(bench: Path) -> None:
 
 def _statement(data: bytes) -> dict[str, Any]:
     """The statement in a bundle, or nothing."""
-    from base64 import b64decode  # noqa: PLC0415 - only here
+    from base64 import b64decode  # only here
 
     try:
         value: Any = json.loads(b64decode(json.loads(data)["dsseEnvelope"]["payload"]))
@@ -334,7 +334,7 @@ def test_the_states_page_has_every_file_and_member(
 
 
 def _sealed(path: Path) -> dict[str, Any]:
-    from base64 import b64decode  # noqa: PLC0415 - only here
+    from base64 import b64decode  # only here
 
     value: dict[str, Any] = json.loads(b64decode(json.loads(path.read_bytes())["payload"]))
     return value
@@ -441,7 +441,7 @@ def test_a_schema_that_nothing_generates_is_left_over(generate: ModuleType, tmp_
 def test_a_code_declared_twice_ends_the_generator(
     generate: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from miniseal.cli import files, outcome  # noqa: PLC0415 - the modules that are changed
+    from miniseal.cli import files, outcome  # the modules that are changed
 
     twin = type(files.FILE_UNUSABLE)("file-unusable", Exception, meaning="", cause="", remedy="")
     monkeypatch.setattr(outcome, "TWIN", twin, raising=False)

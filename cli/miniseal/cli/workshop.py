@@ -54,7 +54,7 @@ def engine(*, isolate: bool = True) -> Generator[LocalEngine]:
 
 def tool_cache() -> ToolCache:
     """The cache of fetched tools: `MINISEAL_CACHE`, else the user's cache folder."""
-    from platformdirs import user_cache_path  # noqa: PLC0415 - slow, and not always needed
+    from platformdirs import user_cache_path  # slow, and not always needed
 
     named = os.environ.get("MINISEAL_CACHE")
     folder = Path(named) if named else user_cache_path("miniseal")
@@ -92,7 +92,7 @@ def packed_lines(packed: Packed, *, tagged: bool = True) -> tuple[str, ...]:
 
 def trivy_database() -> Path:
     """Where trivy keeps its own vulnerability database."""
-    from platformdirs import user_cache_path  # noqa: PLC0415 - as above
+    from platformdirs import user_cache_path
 
     named = os.environ.get("TRIVY_CACHE_DIR")
     return (Path(named) if named else user_cache_path("trivy")) / "db"

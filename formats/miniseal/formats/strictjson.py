@@ -68,7 +68,7 @@ def canonical(value: object) -> bytes:
     Raises:
         FormatError: `json-malformed`, for a value JSON cannot hold exactly.
     """
-    import rfc8785  # noqa: PLC0415 - only writers need it; reading stays within the standard library
+    import rfc8785  # only writers need it; reading stays within the standard library
 
     try:
         return rfc8785.dumps(value)  # type: ignore[arg-type]  # checked at run time, refused below

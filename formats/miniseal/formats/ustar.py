@@ -177,7 +177,7 @@ def _split(name: bytes) -> tuple[bytes, bytes] | None:
 def _caseless(name: str) -> str:
     if name.isascii():
         return name.lower()
-    from unicodedata import normalize  # noqa: PLC0415 - most packages never need its tables
+    from unicodedata import normalize  # most packages never need its tables
 
     return normalize("NFD", normalize("NFD", name).casefold())
 
@@ -185,7 +185,7 @@ def _caseless(name: str) -> str:
 def _is_nfc(name: str) -> bool:
     if name.isascii():
         return True
-    from unicodedata import is_normalized  # noqa: PLC0415 - as above
+    from unicodedata import is_normalized
 
     return is_normalized("NFC", name)
 

@@ -173,7 +173,7 @@ class Settings:
     @staticmethod
     def json_schema() -> dict[str, Any]:
         """JSON Schema of the file, for editors and docs/reference."""
-        from pydantic import TypeAdapter  # noqa: PLC0415 - slow to import, needed by few callers
+        from pydantic import TypeAdapter  # slow to import, needed by few callers
 
         schema = TypeAdapter(Settings).json_schema()
         command = TypeAdapter(CommandTest).json_schema()
@@ -211,7 +211,7 @@ def _check(settings: Settings) -> None:
 
 
 def _read(kind: type[_T], value: object, where: str) -> _T:
-    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - slow to import
+    from pydantic import TypeAdapter, ValidationError  # slow to import
 
     try:
         # by way of JSON, where a strict reading takes an array for a tuple

@@ -30,7 +30,7 @@ def locked(folder: str, *, seconds: float) -> Generator[None]:
     Raises:
         EnvironmentalError: `layout-locked`, `storage-failed`.
     """
-    from filelock import FileLock, Timeout  # noqa: PLC0415 - readers do without it
+    from filelock import FileLock, Timeout  # readers do without it
 
     # A new object each time: threads exclude each other as processes do.
     lock = FileLock(f"{folder}/{LOCK}", timeout=seconds)

@@ -215,7 +215,7 @@ def inline(value: object) -> str:
 
 @pytest.mark.parametrize("name", ["greeting", "loan", "tip"])
 def test_schema_accepts_the_examples(name: str) -> None:
-    import tomllib  # noqa: PLC0415 - only here
+    import tomllib  # only here
 
     document = tomllib.loads((EXAMPLES / name / "miniseal.toml").read_text(encoding="utf-8"))
 

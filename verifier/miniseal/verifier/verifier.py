@@ -131,7 +131,7 @@ class Verifier:
         Raises:
             VerificationError, EnvironmentalError: as `load`, for a state that cannot be read.
         """
-        from miniseal.verifier.host.admission import Admission  # noqa: PLC0415 - not to load
+        from miniseal.verifier.host.admission import Admission  # not to load
 
         try:
             head = self._reader.head()
@@ -143,8 +143,8 @@ class Verifier:
         return tuple(Admission(self._reader.record(head, app_id)) for app_id in current)
 
     def _admitter(self) -> "Admitter":
-        from miniseal.verifier.host.admit import Admitter  # noqa: PLC0415 - not to load
-        from miniseal.verifier.host.state import State  # noqa: PLC0415 - as above
+        from miniseal.verifier.host.admit import Admitter  # not to load
+        from miniseal.verifier.host.state import State
 
         state = State(self._state, self._reader, self._random)
         return Admitter(self._policy, state, self._clock)
@@ -152,7 +152,7 @@ class Verifier:
     def _log_refusal(self, app_id: str, error: MinisealError, now: int) -> None:
         """Log a refused load as far as that is possible; the refusal itself must get through."""
         try:
-            from miniseal.verifier.host.refusal import log_refusal  # noqa: PLC0415 - not to load
+            from miniseal.verifier.host.refusal import log_refusal  # not to load
 
             log_refusal(self._state, self._reader, app_id, error, now)
         except Exception:  # noqa: BLE001, S110 - a full disk must not hide why the load was refused

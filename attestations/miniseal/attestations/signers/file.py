@@ -85,7 +85,7 @@ class FileSigner:
         Raises:
             UsageError: `key-invalid`, `key-unsupported`.
         """
-        from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 - takes long
+        from cryptography.hazmat.primitives.serialization import (  # takes long
             Encoding,
             PublicFormat,
         )
@@ -107,7 +107,7 @@ class FileSigner:
 
 def crypto_signer() -> "type[CryptoSigner]":
     """The signer of securesystemslib, imported when needed: it is an extra, and takes long."""
-    from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]  # noqa: PLC0415
+    from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]
 
     return CryptoSigner
 
@@ -149,8 +149,8 @@ def _check_label(pem: bytes, what: str) -> None:
 
 
 def _parse(pem: bytes, what: str) -> "PrivateKeyTypes":
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - takes long
-    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 - takes long
+    from cryptography.exceptions import UnsupportedAlgorithm  # takes long
+    from cryptography.hazmat.primitives.serialization import (  # takes long
         load_pem_private_key,
     )
 
@@ -163,7 +163,7 @@ def _parse(pem: bytes, what: str) -> "PrivateKeyTypes":
 
 
 def _check_kind(key: "PrivateKeyTypes", what: str) -> None:
-    from cryptography.hazmat.primitives.asymmetric import ec, ed25519  # noqa: PLC0415 - takes long
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519  # takes long
 
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return

@@ -25,9 +25,9 @@ __all__ = ["command"]
 @shown.option
 def command(project: Path, reference: str, unsafe_no_isolation: bool, progress: str) -> Outcome:
     """Build PROJECT and write its package, wasm artifact and image to a store, without a tag."""
-    from miniseal.cli import workshop  # noqa: PLC0415 - needs the extra `pipeline`
-    from miniseal.pipeline.release import make  # noqa: PLC0415
-    from miniseal.pipeline.steps import publish  # noqa: PLC0415
+    from miniseal.cli import workshop  # needs the extra `pipeline`
+    from miniseal.pipeline.release import make
+    from miniseal.pipeline.steps import publish
 
     store = workshop.open_target(reference)
     events = shown.events(progress)

@@ -20,7 +20,7 @@ __all__ = ["command"]
 )
 def command(examples: Path, into: Path) -> Outcome:
     """Run the story with the programs in EXAMPLES; every command in it is really run."""
-    from miniseal.cli.demo import tell  # noqa: PLC0415 - needs the extra `pipeline`
+    from miniseal.cli.demo import tell  # needs the extra `pipeline`
 
     refused = tell(examples.resolve(), into.resolve(), say=lambda text: click.echo(text, err=True))
     return Outcome(

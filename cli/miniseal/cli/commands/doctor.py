@@ -50,7 +50,7 @@ def _row(name: str, check: Callable[[], str]) -> dict[str, object]:
 
 
 def _isolation() -> str:
-    from miniseal.pipeline.engines.local import ISOLATION_MISSING, detect  # noqa: PLC0415
+    from miniseal.pipeline.engines.local import ISOLATION_MISSING, detect
 
     found = detect()
     if found is None:
@@ -59,8 +59,8 @@ def _isolation() -> str:
 
 
 def _scanner(named: Path | None) -> str:
-    from miniseal.packager.lock import pinned  # noqa: PLC0415
-    from miniseal.pipeline.trivy.run import Trivy  # noqa: PLC0415
+    from miniseal.packager.lock import pinned
+    from miniseal.pipeline.trivy.run import Trivy
 
     pins = pinned(()).scanner
     scanner = Trivy.locate(
@@ -70,8 +70,8 @@ def _scanner(named: Path | None) -> str:
 
 
 def _database(named: Path | None) -> str:
-    from miniseal.cli.workshop import trivy_database  # noqa: PLC0415
-    from miniseal.pipeline.trivy.database import Database  # noqa: PLC0415
+    from miniseal.cli.workshop import trivy_database
+    from miniseal.pipeline.trivy.database import Database
 
     database = Database.open(named or trivy_database())
     days = (time.time() - database.updated) / 86400
@@ -79,8 +79,8 @@ def _database(named: Path | None) -> str:
 
 
 def _cache() -> str:
-    from miniseal.cli.files import write_file  # noqa: PLC0415
-    from miniseal.cli.workshop import tool_cache  # noqa: PLC0415
+    from miniseal.cli.files import write_file
+    from miniseal.cli.workshop import tool_cache
 
     folder = tool_cache().folder
     write_file(folder / ".doctor", b"")

@@ -28,7 +28,7 @@ def _templates() -> Traversable:
 @click.option("--app", "app_id", default="com.example.app", show_default=True)
 def command(folder: Path, toolchain: str, app_id: str) -> Outcome:
     """Write a small mini-program with a test to FOLDER, which must be empty or not there."""
-    from miniseal.packager import lock_text  # noqa: PLC0415 - pydantic
+    from miniseal.packager import lock_text  # pydantic
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FILE_UNUSABLE(f"{folder} is not an empty folder")

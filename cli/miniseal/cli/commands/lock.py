@@ -14,7 +14,7 @@ __all__ = ["command"]
 @click.argument("project", default=".", type=click.Path(path_type=Path))
 def command(project: Path) -> Outcome:
     """Write PROJECT/miniseal.lock from the tool versions that this Miniseal knows."""
-    from miniseal.packager import Settings, lock_text  # noqa: PLC0415 - pydantic
+    from miniseal.packager import Settings, lock_text  # pydantic
 
     settings = Settings.from_toml(read_file(project / "miniseal.toml"))
     path = project / "miniseal.lock"

@@ -54,8 +54,8 @@ def check(path: Path) -> Outcome:
 )
 def init(project: Path, key: Path, output: Path, days: int) -> Outcome:
     """Start a policy that admits PROJECT when KEY signed it; the key is copied beside it."""
-    from miniseal.packager import Project  # noqa: PLC0415 - needs the extra `pipeline`
-    from miniseal.pipeline.selfpolicy import policy_text  # noqa: PLC0415
+    from miniseal.packager import Project  # needs the extra `pipeline`
+    from miniseal.pipeline.selfpolicy import policy_text
 
     if output.exists():
         raise FILE_UNUSABLE(f"{output} exists already")
@@ -78,7 +78,7 @@ def init(project: Path, key: Path, output: Path, days: int) -> Outcome:
 @command.command("schema", cls=Verb)
 def schema() -> Outcome:
     """Print the JSON Schema of policy.toml."""
-    import json  # noqa: PLC0415 - only this command
+    import json  # only this command
 
     document = Policy.json_schema()
     return Outcome(result=document, lines=(json.dumps(document, indent=2),))

@@ -2,12 +2,17 @@
 
 import asyncio
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from miniseal.cli import progress as shown
 from miniseal.cli.outcome import Outcome, Verb
+
+if TYPE_CHECKING:
+    from miniseal.pipeline.release import Released
 
 __all__ = ["command"]
 
@@ -50,61 +55,70 @@ __all__ = ["command"]
     help="Sign although the toolchain is not isolated; as another builder.",
 )
 @shown.option
-def command(
-    *,
-    project: Path,
-    to: str | None,
-    key: Path,
-    policy: Path | None,
-    trivy: Path | None,
-    database: Path | None,
-    max_age: int,
-    resign: bool,
-    unsafe_no_isolation: bool,
-    progress: str,
-) -> Outcome:
+def command(**options: Any) -> Outcome:  # noqa: ANN401 - click's options, by their names
     """Release PROJECT: build, test, scan, sign, publish, verify, tag."""
-    from miniseal.attestations import FileSigner  # noqa: PLC0415 - needs the extra `pipeline`
-    from miniseal.cli import workshop  # noqa: PLC0415
-    from miniseal.packager import Project  # noqa: PLC0415
-    from miniseal.pipeline.release import Release, release  # noqa: PLC0415
-    from miniseal.pipeline.steps.scan import ScanSettings  # noqa: PLC0415
-    from miniseal.verifier import Policy  # noqa: PLC0415
+    return _release(_Options(**options))
 
-    destination = to or Project.load(project).settings.publish.to
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Options:
+    """The command line, one member per option."""
+
+    project: Path
+    to: str | None
+    key: Path
+    policy: Path | None
+    trivy: Path | None
+    database: Path | None
+    max_age: int
+    resign: bool
+    unsafe_no_isolation: bool
+    progress: str
+
+
+def _release(options: _Options) -> Outcome:
+    from miniseal.attestations import FileSigner  # needs the extra `pipeline`
+    from miniseal.cli import workshop
+    from miniseal.packager import Project
+    from miniseal.pipeline.release import Release, release
+    from miniseal.pipeline.steps.scan import ScanSettings
+    from miniseal.verifier import Policy
+
+    destination = options.to or Project.load(options.project).settings.publish.to
     store = workshop.open_target(destination)
-    events = shown.events(progress)
-    if unsafe_no_isolation:
-        shown.warn("nothing keeps the toolchain from this machine", progress, events)
-    with workshop.engine(isolate=not unsafe_no_isolation) as engine:
-        released = asyncio.run(
-            release(
-                project,
-                Release(
-                    engine=engine,
-                    tools=workshop.tool_cache(),
-                    events=events,
-                    store=store,
-                    signer=FileSigner.load(key),
-                    scan=ScanSettings(
-                        trivy=trivy,
-                        search=os.environ.get("PATH", ""),
-                        database=database or workshop.trivy_database(),
-                        max_age=max_age * 86400,
-                    ),
-                    policy=Policy.load(policy) if policy else None,
-                    unsafe_no_isolation=unsafe_no_isolation,
-                    resign=resign,
-                ),
-            )
+    events = shown.events(options.progress)
+    if options.unsafe_no_isolation:
+        shown.warn("nothing keeps the toolchain from this machine", options.progress, events)
+    with workshop.engine(isolate=not options.unsafe_no_isolation) as engine:
+        given = Release(
+            engine=engine,
+            tools=workshop.tool_cache(),
+            events=events,
+            store=store,
+            signer=FileSigner.load(options.key),
+            scan=ScanSettings(
+                trivy=options.trivy,
+                search=os.environ.get("PATH", ""),
+                database=options.database or workshop.trivy_database(),
+                max_age=options.max_age * 86400,
+            ),
+            policy=Policy.load(options.policy) if options.policy else None,
+            unsafe_no_isolation=options.unsafe_no_isolation,
+            resign=options.resign,
         )
-    evidence = released.verdict.to_json()["evidence"]
+        released = asyncio.run(release(options.project, given))
+    return _outcome(released, destination)
+
+
+def _outcome(released: "Released", destination: str | None) -> Outcome:
+    from miniseal.cli import workshop  # needs the extra `pipeline`
+
     return Outcome(
         result={
             **workshop.packed_result(released.packed),
             "reference": destination,
             "tags": list(released.tags),
-            "evidence": evidence,
+            "evidence": released.verdict.to_json()["evidence"],
             "unchanged": released.unchanged,
         },
         lines=(

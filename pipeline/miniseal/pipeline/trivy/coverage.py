@@ -224,7 +224,7 @@ def _agrees(package: Package) -> bool:
 
 def _key(text: str) -> tuple[str, str, str, str]:
     """Type, namespace, name and version, in one spelling."""
-    from packageurl import PackageURL  # noqa: PLC0415 - only SBOM scans need the pipeline's extra
+    from packageurl import PackageURL  # only SBOM scans need the pipeline's extra
 
     purl = PackageURL.from_string(text)
     return purl.type, (purl.namespace or "").lower(), _normal(purl.name), purl.version or ""

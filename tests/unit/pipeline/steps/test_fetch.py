@@ -13,7 +13,7 @@ from miniseal.pipeline.steps.fetch import ToolCache
 
 def _wheel(folder: Path) -> Tool:
     """A wheel in a folder that pip is told to look into."""
-    import zipfile  # noqa: PLC0415 - only here
+    import zipfile  # only here
 
     path = folder / "sealtool-1.0-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as wheel:

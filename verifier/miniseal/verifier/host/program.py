@@ -72,7 +72,7 @@ class Program:
     def assets(self) -> "Mapping[str, bytes]":
         """The assets by name, read from the verified archive when first asked for."""
         if self._assets is None:
-            from miniseal.formats import ustar  # noqa: PLC0415 - programs without assets need none
+            from miniseal.formats import ustar  # programs without assets need none
 
             self._assets = MappingProxyType({} if self._tar is None else ustar.read(self._tar))
         return self._assets

@@ -58,7 +58,7 @@ class State:
         Raises:
             EnvironmentalError: `state-busy`, `state-unreadable`.
         """
-        from filelock import FileLock, Timeout  # noqa: PLC0415 - a host that only loads needs none
+        from filelock import FileLock, Timeout  # a host that only loads needs none
 
         with self._writing():
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -146,13 +146,13 @@ class Policy:
 
 @cache
 def _adapter() -> "TypeAdapter[Document]":
-    from pydantic import TypeAdapter  # noqa: PLC0415 - 100 ms that only reading a policy needs
+    from pydantic import TypeAdapter  # 100 ms that only reading a policy needs
 
     return TypeAdapter(Document)
 
 
 def _document(data: bytes) -> Document:
-    from pydantic import ValidationError  # noqa: PLC0415 - as above
+    from pydantic import ValidationError
 
     if len(data) > POLICY_FILE_LIMIT:
         raise POLICY_INVALID("policy is too large", expected=f"at most {POLICY_FILE_LIMIT} bytes")

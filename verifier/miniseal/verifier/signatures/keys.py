@@ -37,9 +37,9 @@ class PublicKey:
         cls, data: bytes, *, what: str, code: Code, not_after: int | None = None
     ) -> "PublicKey":
         """Read a PEM SubjectPublicKeyInfo; `what` names it in errors, which carry `code`."""
-        from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - not for hosts
-        from cryptography.hazmat.primitives.asymmetric import ec, ed25519  # noqa: PLC0415 - as above
-        from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 - as above
+        from cryptography.exceptions import UnsupportedAlgorithm  # not for hosts
+        from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+        from cryptography.hazmat.primitives.serialization import (
             Encoding,
             PublicFormat,
             load_pem_public_key,
@@ -71,9 +71,9 @@ class PublicKey:
 
     def verifies(self, envelope: Envelope) -> bool:
         """Whether the envelope's one signature was made with this key."""
-        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - not for hosts
-        from cryptography.hazmat.primitives.asymmetric import ec, ed25519  # noqa: PLC0415 - as above
-        from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415 - as above
+        from cryptography.exceptions import InvalidSignature  # not for hosts
+        from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+        from cryptography.hazmat.primitives.hashes import SHA256
 
         if len(envelope.signatures) != 1:
             return False
