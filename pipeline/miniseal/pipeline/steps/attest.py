@@ -16,7 +16,6 @@ from miniseal.formats.predicates.resource import Resource
 from miniseal.formats.statement import Statement, Subject
 from miniseal.packager import Packed, Settings, Tool
 from miniseal.pipeline.steps.gate import Checks
-from miniseal.pipeline.steps.sbom import tool_url
 
 __all__ = [
     "BUILDER_ISOLATED",
@@ -117,6 +116,8 @@ def _pins(toolchain: Toolchain) -> Resource:
 
 def _tool(tool: Tool) -> Resource:
     """A tool by the hashes that were accepted: one per wheel, or npm's integrity."""
+    from miniseal.pipeline.steps.sbom import tool_url  # slow, as `scan` says
+
     if tool.source == "npm":
         integrity = base64.b64decode(tool.hashes[0].removeprefix("sha512-")).hex()
         return Resource(name=tool.name, uri=tool_url(tool), digest={"sha512": integrity})

@@ -27,7 +27,6 @@ from miniseal.pipeline.trivy.run import Package
 __all__ = ["bill_of", "tool_url"]
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://miniseal.dev/sbom/v1")
-_ECOSYSTEMS = {"npm": "npm", "pypi": "pypi"}
 
 
 def bill_of(
@@ -54,8 +53,7 @@ def bill_of(
             parts[package.purl] = _library(package.purl, ComponentScope.REQUIRED)
     for tool in tools:
         url = tool_url(tool)
-        if url is not None:
-            parts.setdefault(url, _library(url, ComponentScope.EXCLUDED))
+        parts.setdefault(url, _library(url, ComponentScope.EXCLUDED))
     bom = Bom(
         serial_number=uuid.uuid5(_NAMESPACE, package_digest),
         metadata=BomMetaData(component=main),
@@ -69,13 +67,10 @@ def bill_of(
     return document
 
 
-def tool_url(tool: Tool) -> str | None:
-    """The package URL of a tool, or None where it comes from no package registry."""
-    ecosystem = _ECOSYSTEMS.get(tool.source)
-    if ecosystem is None:
-        return None
+def tool_url(tool: Tool) -> str:
+    """The package URL of a tool; its sources are named as package URLs name them."""
     namespace, _, name = tool.name.rpartition("/")
-    return PackageURL(ecosystem, namespace or None, name, tool.version).to_string()
+    return PackageURL(tool.source, namespace or None, name, tool.version).to_string()
 
 
 def _shipped(config: Config) -> list[Component]:

@@ -19,7 +19,6 @@ from miniseal.packager import Packed
 from miniseal.pipeline.engines.engine import Engine
 from miniseal.pipeline.events import Events
 from miniseal.pipeline.steps.resolve import Resolved
-from miniseal.pipeline.steps.sbom import bill_of
 from miniseal.pipeline.trivy.coverage import check_components
 from miniseal.pipeline.trivy.database import Database
 from miniseal.pipeline.trivy.run import Finding, Scan, Scanner, Secret, Trivy
@@ -78,6 +77,8 @@ async def scan(
         VerificationError: `scanner-not-pinned`, `database-stale`, `scan-empty`, `scan-incomplete`.
         FormatError: `database-invalid`, `scan-malformed`.
     """
+    from miniseal.pipeline.steps.sbom import bill_of  # slow; an unchanged release has no use for it
+
     project = resolved.project
     with events.step("sbom") as facts:
         started = int(clock())
