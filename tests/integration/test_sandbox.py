@@ -410,14 +410,15 @@ def test_cancelling_kills_everything(engine: LocalEngine) -> None:
     assert not asyncio.run(cancelled())
 
 
-def test_killing_the_engine_kills_everything(engine: LocalEngine) -> None:
+def test_killing_the_engine_kills_everything(engine: LocalEngine, tmp_path: Path) -> None:
     marker = f"96{time.monotonic_ns()}"
     script = (
         "import asyncio; from miniseal.pipeline.engines import Exec, LocalEngine\n"
         f"engine = LocalEngine({engine.isolation!r})\n"
         f"asyncio.run(engine.run(Exec(argv=('sh', '-c', 'sleep {marker} & wait'))))\n"
     )
-    with subprocess.Popen([sys.executable, "-c", script]) as parent:
+    environ = {**os.environ, "TMPDIR": str(tmp_path)}  # nobody tidies up after SIGKILL
+    with subprocess.Popen([sys.executable, "-c", script], env=environ) as parent:
         assert appears_within(f"sleep\0{marker}", 10.0)
         parent.send_signal(signal.SIGKILL)
 
