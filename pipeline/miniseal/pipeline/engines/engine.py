@@ -13,6 +13,7 @@ __all__ = ["OUTPUT_LIMIT", "STREAM_LIMIT", "Engine", "Exec", "Mount", "Result"]
 
 OUTPUT_LIMIT = 256 * 1024 * 1024
 STREAM_LIMIT = 100 * 1024
+_SAID = 4000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +83,12 @@ class Result:
     stdout: bytes
     stderr: bytes
     outputs: dict[str, Path]
+
+    @property
+    def said(self) -> str:
+        """The end of what it printed, for an error."""
+        text = (self.stdout + self.stderr)[-_SAID:].decode("utf-8", "replace").strip()
+        return text or "no output"
 
 
 class Engine(Protocol):

@@ -33,7 +33,6 @@ TESTS_BROKEN = Code(
     remedy="read what it said; `miniseal doctor` tries the sandbox by itself",
 )
 _PLACE = "/build/test"
-_TAIL = 2000
 _RESULTS_LIMIT = 1024 * 1024
 
 
@@ -100,14 +99,14 @@ async def _calls(folder: Path, tools: Mapping[str, Path], engine: Engine) -> Res
 def _judge_command(result: Result, command: tuple[str, ...]) -> None:
     if result.exit_code != 0:
         raise TESTS_FAILED(
-            f"{command[0]} ended with exit code {result.exit_code}", found=_tail(result)
+            f"{command[0]} ended with exit code {result.exit_code}", found=result.said
         )
 
 
 def _judge_calls(result: Result, calls: list[dict[str, object]]) -> None:
     if result.exit_code != 0:
         raise TESTS_BROKEN(
-            f"the test runner ended with exit code {result.exit_code}", found=_tail(result)
+            f"the test runner ended with exit code {result.exit_code}", found=result.said
         )
     outcomes = Members(
         {"results": loads(result.stdout, limit=_RESULTS_LIMIT, what="test results", floats=True)},
@@ -127,8 +126,3 @@ def _judge_calls(result: Result, calls: list[dict[str, object]]) -> None:
 
 def _list(value: object) -> list[object]:
     return value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]
-
-
-def _tail(result: Result) -> str:
-    said = (result.stdout + result.stderr)[-_TAIL:].decode("utf-8", "replace").strip()
-    return said or "no output"
