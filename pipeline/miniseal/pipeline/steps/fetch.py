@@ -15,8 +15,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
 from miniseal.formats.digest import sha256
 from miniseal.formats.errors import Code, EnvironmentalError
 from miniseal.formats.strictjson import canonical
@@ -55,6 +53,7 @@ class ToolCache:
 
         Raises:
             EnvironmentalError: `fetch-failed`.
+            UsageError: `lock-invalid`, for packages of npm without the wheel that runs npm.
         """
         places: dict[str, Path] = {}
         stop = threading.Event()
@@ -75,6 +74,8 @@ class ToolCache:
     def _ensure(self, step: Install, places: dict[str, Path], stop: threading.Event) -> Path:
         place = self.folder / _key(step, places) / step.folder
         if not place.is_dir():
+            from filelock import FileLock  # what is there already needs no lock
+
             place.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(place.parent / ".lock"):
                 if not place.is_dir():

@@ -51,7 +51,12 @@ class Resolved:
 
 
 async def resolve(root: Path, engine: Engine, work: Path) -> Resolved:
-    """Load the project at `root` and copy its tree below `work`."""
+    """Load the project at `root` and copy its tree below `work`.
+
+    Raises:
+        UsageError: what `Project.load` says of the project.
+        EnvironmentalError: `project-unreadable`, `project-changed`, and the engine's.
+    """
     project = Project.load(root)
     snapshot = work / "source"
     project.tree.copy(snapshot)
