@@ -12,7 +12,7 @@ from miniseal.formats import package
 from miniseal.formats.errors import FormatError
 from miniseal.formats.manifest import MiniAppManifest
 from miniseal.formats.ustar import check_name
-from miniseal.packager.lock import LOCK_INVALID, Lock
+from miniseal.packager.lock import LOCK_INVALID, Lock, Tool
 from miniseal.packager.recipe import Recipe
 from miniseal.packager.settings import PROJECT_INVALID, Settings
 from miniseal.packager.toolchains import find
@@ -80,6 +80,12 @@ class Project:
     def recipe(self) -> Recipe | None:
         """How to compile the project; None for `prebuilt`, whose wasm is `build.entry` itself."""
         return find(self.settings.build.toolchain).recipe(self.settings.build, self.lock)
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """What has to be fetched before the project is compiled."""
+        recipe = self.recipe()
+        return recipe.tools if recipe else ()
 
     @property
     def toolchain(self) -> package.Toolchain:

@@ -138,8 +138,7 @@ async def make(
         facts.update(app=project.manifest.app_id, version=project.manifest.version_name)
         facts.update(source=project.tree.digest, files=len(project.tree.files))
     with events.step("fetch") as facts:
-        recipe = project.recipe()
-        fetched = await tools.fetch(recipe.tools if recipe else ())
+        fetched = await tools.fetch(project.tools)
         facts.update(tools=", ".join(fetched) or "none")
     with events.step("build") as facts:
         wasm = await build(resolved, fetched, engine)
@@ -239,11 +238,10 @@ async def _prove(made: Made, given: Release, work: Path, started: str) -> tuple[
 
 def _build(made: Made, given: Release, started: str, finished: str) -> attest.Build:
     project = made.resolved.project
-    recipe = project.recipe()
     return attest.Build(
         source=made.resolved.source,
         settings=project.settings,
-        tools=recipe.tools if recipe else (),
+        tools=project.tools,
         toolchain=project.toolchain,
         engine=given.engine.name,
         isolated=given.engine.isolated,

@@ -79,16 +79,14 @@ async def scan(
     """
     from miniseal.pipeline.steps.sbom import bill_of  # slow; an unchanged release has no use for it
 
-    project = resolved.project
     with events.step("sbom") as facts:
         started = int(clock())
         scanner = _scanner(resolved, settings, engine, started)
         source = await scanner.source(resolved.snapshot)
-        recipe = project.recipe()
         bill = bill_of(
             packed.config,
             source.packages,
-            recipe.tools if recipe else (),
+            resolved.project.tools,
             package_digest=packed.package.descriptor.digest,
         )
         facts.update(components=_count(bill))
