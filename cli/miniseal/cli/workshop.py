@@ -1,8 +1,6 @@
 """What the building commands share: an engine, the tool cache, and how a package reads."""
 
 import os
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 from miniseal.formats.errors import Code, UsageError
@@ -19,8 +17,8 @@ __all__ = [
     "packed_lines",
     "packed_result",
     "tool_cache",
+    "trivy_database",
 ]
-
 
 DESTINATION_UNUSABLE = Code(
     "destination-unusable",
@@ -45,11 +43,9 @@ def open_target(text: str | None) -> Store:
     return open_store(reference)
 
 
-@contextmanager
-def engine(*, isolate: bool = True) -> Generator[LocalEngine]:
-    """The local engine with the best isolation that works here."""
-    with LocalEngine(detect() if isolate else None) as local:
-        yield local
+def engine(*, isolate: bool) -> LocalEngine:
+    """The local engine with the best isolation that works here, or with none."""
+    return LocalEngine(detect() if isolate else None)
 
 
 def tool_cache() -> ToolCache:
