@@ -17,7 +17,6 @@ __all__ = [
     "packed_lines",
     "packed_result",
     "tool_cache",
-    "trivy_database",
 ]
 
 DESTINATION_UNUSABLE = Code(
@@ -84,11 +83,3 @@ def packed_lines(packed: Packed, *, tagged: bool = True) -> tuple[str, ...]:
             )
         ),
     )
-
-
-def trivy_database() -> Path:
-    """Where trivy keeps its own vulnerability database."""
-    from platformdirs import user_cache_path
-
-    named = os.environ.get("TRIVY_CACHE_DIR")
-    return (Path(named) if named else user_cache_path("trivy")) / "db"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from miniseal.cli import scanner
 from miniseal.cli.outcome import Outcome, Verb
 from miniseal.formats.errors import MinisealError
 
@@ -14,14 +15,8 @@ __all__ = ["command"]
 
 
 @click.command("doctor", cls=Verb, extra="pipeline")
-@click.option("--trivy", type=click.Path(path_type=Path), help="The scanner; from PATH by default.")
-@click.option(
-    "--vulnerability-db",
-    "database",
-    envvar="MINISEAL_VULNERABILITY_DB",
-    type=click.Path(path_type=Path),
-    help="Folder with trivy.db and metadata.json; trivy's own by default.",
-)
+@scanner.trivy_option
+@scanner.database_option
 def command(trivy: Path | None, database: Path | None) -> Outcome:
     """Look for what `miniseal release` needs: isolation, the scanner, its database, a cache."""
     checks: dict[str, Callable[[], str]] = {
@@ -63,17 +58,16 @@ def _scanner(named: Path | None) -> str:
     from miniseal.pipeline.trivy.run import Trivy
 
     pins = pinned(()).scanner
-    scanner = Trivy.locate(
+    trivy = Trivy.locate(
         named, search=os.environ.get("PATH", ""), pinned=pins.digests, version=pins.version
     )
-    return f"trivy {scanner.version} at {scanner.path}"
+    return f"trivy {trivy.version} at {trivy.path}"
 
 
 def _database(named: Path | None) -> str:
-    from miniseal.cli.workshop import trivy_database
     from miniseal.pipeline.trivy.database import Database
 
-    database = Database.open(named or trivy_database())
+    database = Database.open(named or scanner.trivy_database())
     days = (time.time() - database.updated) / 86400
     return f"{database.folder}, {days:.1f} days old"
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from miniseal.cli import progress as shown
+from miniseal.cli import scanner
+from miniseal.cli.files import read_file
 from miniseal.cli.outcome import Outcome, Verb
 
 if TYPE_CHECKING:
@@ -32,14 +34,8 @@ __all__ = ["command"]
     type=click.Path(path_type=Path),
     help="A platform's policy that the release must satisfy before it is tagged.",
 )
-@click.option("--trivy", type=click.Path(path_type=Path), help="The scanner; from PATH by default.")
-@click.option(
-    "--vulnerability-db",
-    "database",
-    envvar="MINISEAL_VULNERABILITY_DB",
-    type=click.Path(path_type=Path),
-    help="Folder with trivy.db and metadata.json; trivy's own by default.",
-)
+@scanner.trivy_option
+@scanner.database_option
 @click.option(
     "--max-database-age",
     "max_age",
@@ -79,12 +75,11 @@ class _Options:
 def _release(options: _Options) -> Outcome:
     from miniseal.attestations import FileSigner  # needs the extra `pipeline`
     from miniseal.cli import workshop
-    from miniseal.packager import Project
     from miniseal.pipeline.release import Release, release
     from miniseal.pipeline.steps.scan import ScanSettings
     from miniseal.verifier import Policy
 
-    destination = options.to or Project.load(options.project).settings.publish.to
+    destination = options.to or _publish_to(options.project)
     store = workshop.open_target(destination)
     events = shown.events(options.progress)
     if options.unsafe_no_isolation:
@@ -99,7 +94,7 @@ def _release(options: _Options) -> Outcome:
             scan=ScanSettings(
                 trivy=options.trivy,
                 search=os.environ.get("PATH", ""),
-                database=options.database or workshop.trivy_database(),
+                database=options.database or scanner.trivy_database(),
                 max_age=options.max_age * 86400,
             ),
             policy=Policy.load(options.policy) if options.policy else None,
@@ -108,6 +103,13 @@ def _release(options: _Options) -> Outcome:
         )
         released = asyncio.run(release(options.project, given))
     return _outcome(released, destination)
+
+
+def _publish_to(project: Path) -> str | None:
+    """`[publish] to`; the rest of the project is read when it is released."""
+    from miniseal.packager import Settings  # pydantic
+
+    return Settings.from_toml(read_file(project / "miniseal.toml")).publish.to
 
 
 def _outcome(released: "Released", destination: str | None) -> Outcome:
