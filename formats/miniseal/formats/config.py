@@ -78,7 +78,7 @@ class WasmInfo:
             kind="core",
             world=None,
             imports=module.import_modules(),
-            exports=tuple(sorted(export.name for export in module.exports)),
+            exports=module.export_names(),
         )
 
     @classmethod

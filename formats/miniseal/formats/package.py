@@ -171,8 +171,8 @@ def check_contents(config: Config, wasm: bytes, assets: bytes | None) -> Content
     """
     _check_blob("wasm", wasm, config.wasm.digest, config.wasm.size)
     module = inspect(wasm)
-    _agree("imports", config.wasm.imports, WasmInfo.of(wasm, module).imports)
-    _agree("exports", config.wasm.exports, WasmInfo.of(wasm, module).exports)
+    _agree("imports", config.wasm.imports, module.import_modules())
+    _agree("exports", config.wasm.exports, module.export_names())
     entries = _check_assets(config.assets, assets)
     nested = {
         entry.name: inspect(entries[entry.name])

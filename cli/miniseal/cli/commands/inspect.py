@@ -51,7 +51,7 @@ def _wasm(path: Path) -> Outcome:
     data = read_file(path, limit=WASM_LIMIT)
     module = inspect(data)
     imports = module.import_modules()
-    exports = tuple(sorted(export.name for export in module.exports))
+    exports = module.export_names()
     result = {
         "size": len(data),
         "imports": [{"name": item.name, "functions": list(item.functions)} for item in imports],

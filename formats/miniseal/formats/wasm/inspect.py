@@ -115,6 +115,10 @@ class Module:
             for name in sorted(names)
         )
 
+    def export_names(self) -> tuple[str, ...]:
+        """The names of the exports, sorted: the config's `exports` member."""
+        return tuple(export.name for export in self.exports)
+
 
 def inspect(data: bytes) -> Module:
     """Read a core module of at most `sections.WASM_LIMIT` bytes, in time linear in its size.
