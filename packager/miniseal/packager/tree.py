@@ -174,6 +174,10 @@ class Tree:
         """Write every file below `target`, a new folder, each checked against the scan.
 
         Modes are 0755 throughout, as the tree does not record them.
+
+        Raises:
+            EnvironmentalError: `project-unreadable`, `project-changed`.
+            OSError: `target` cannot be written.
         """
         target.mkdir(parents=True)
         for file in self.files:
