@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -44,7 +44,7 @@ def mounts(command: Exec, stage: Path) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def host_path(path: str, steps: "tuple[Step, ...] | list[Step]") -> Path | None:
+def host_path(path: str, steps: Sequence[Step]) -> Path | None:
     """Where a writable path of the sandbox is on the host; None where no such mount holds it."""
     for step in reversed(steps):
         if path == step.path or path.startswith(step.path + "/"):
