@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from miniseal.formats import strictjson
 from miniseal.formats.errors import Code, FormatError, MinisealError
 from miniseal.formats.members import Members
+from miniseal.formats.predicates.vulns import SEVERITIES
 
 __all__ = [
     "REPORT_LIMIT",
@@ -28,7 +29,6 @@ REPORT_MALFORMED = Code(
 )
 
 REPORT_LIMIT = 64 * 1024 * 1024
-_SEVERITIES = frozenset({"critical", "high", "medium", "low", "unknown"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -180,7 +180,7 @@ def _package(item: Members, target: str) -> Package:
 
 def _severity(item: Members) -> str:
     word = _text(item, "Severity").lower()
-    return word if word in _SEVERITIES else "unknown"
+    return word if word in SEVERITIES else "unknown"
 
 
 def _purl(item: Members, name: str) -> str:
