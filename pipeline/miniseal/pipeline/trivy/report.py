@@ -43,7 +43,6 @@ class Finding:
         installed: the version found.
         fixed: versions that do not have it, separated by commas, or empty.
         target: the file in which the package was found; empty in an SBOM.
-        title: one line, or empty.
     """
 
     target: str
@@ -53,7 +52,6 @@ class Finding:
     id: str
     severity: str
     fixed: str
-    title: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -156,7 +154,6 @@ def _finding(item: Members, target: str) -> Finding:
         installed=_text(item, "InstalledVersion"),
         fixed=_text(item, "FixedVersion"),
         target=_text(item, "PkgPath") or target,
-        title=_text(item, "Title"),
     )
 
 

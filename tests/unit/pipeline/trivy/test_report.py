@@ -36,7 +36,6 @@ def test_a_vulnerability_is_read() -> None:
             installed="1",
             fixed="2",
             target="lock",
-            title="t",
         ),
     )
     assert scan.targets == ("lock",)
