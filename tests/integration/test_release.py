@@ -456,6 +456,19 @@ class TestIsolation:
         assert run.stderr == ""
         assert not nothing.exists()
 
+    def test_without_isolation_nothing_is_built_unless_that_is_said(
+        self, greeting: Path, nothing: Path, first: First, tmp_path: Path
+    ) -> None:
+        tools = search_path(tmp_path / "bin", "git")
+        words = ("build", greeting, "-o", f"oci:{nothing}")
+
+        run_miniseal(*words, env=tools).refused("isolation-required", exit_code=2)
+        written = nothing.exists()
+        built = run_miniseal(*words, "--unsafe-no-isolation", env=tools).ok()
+
+        assert not written
+        assert built["package"] == first.package
+
     def test_unsafe_is_another_builder_that_a_platform_refuses(
         self, publisher: Publisher, greeting: Path, nothing: Path, tmp_path: Path
     ) -> None:
