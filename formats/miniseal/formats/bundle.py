@@ -12,11 +12,21 @@ from miniseal.formats.errors import Code, FormatError
 from miniseal.formats.members import Members
 from miniseal.formats.strictjson import TOO_LARGE, canonical, loads
 
-__all__ = ["BUNDLE_LIMIT", "BUNDLE_MALFORMED", "BUNDLE_TYPE", "Bundle"]
+__all__ = [
+    "BUNDLE_LIMIT",
+    "BUNDLE_MALFORMED",
+    "BUNDLE_TYPE",
+    "CONTENT_ANNOTATION",
+    "PREDICATE_ANNOTATION",
+    "Bundle",
+]
 
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 BUNDLE_LIMIT = 8 * 1024 * 1024
 """Bytes."""
+CONTENT_ANNOTATION = "dev.sigstore.bundle.content"
+PREDICATE_ANNOTATION = "dev.sigstore.bundle.predicateType"
+"""On a bundle's referrer (cosign specs/BUNDLE_SPEC.md): a claim to choose by, never evidence."""
 
 BUNDLE_MALFORMED = Code(
     "bundle-malformed",

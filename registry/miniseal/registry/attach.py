@@ -4,14 +4,11 @@ One referrer manifest for each bundle (cosign specs/BUNDLE_SPEC.md), without a t
 on the same subject is the same manifest. The bundle is not looked into.
 """
 
-from miniseal.formats.bundle import BUNDLE_TYPE
+from miniseal.formats.bundle import BUNDLE_TYPE, CONTENT_ANNOTATION, PREDICATE_ANNOTATION
 from miniseal.formats.oci import EMPTY_CONFIG, EMPTY_CONFIG_TYPE, Descriptor, Manifest
 from miniseal.registry.store import CONTENT_MISSING, Store
 
-__all__ = ["BUNDLE_CONTENT", "PREDICATE_TYPE", "attach"]
-
-BUNDLE_CONTENT = "dev.sigstore.bundle.content"
-PREDICATE_TYPE = "dev.sigstore.bundle.predicateType"
+__all__ = ["attach"]
 
 
 def attach(store: Store, subject: Descriptor, bundle: bytes, predicate_type: str) -> Descriptor:
@@ -36,6 +33,6 @@ def attach(store: Store, subject: Descriptor, bundle: bytes, predicate_type: str
         config=store.put(EMPTY_CONFIG, EMPTY_CONFIG_TYPE),
         layers=(store.put(bundle, BUNDLE_TYPE),),
         subject=Descriptor(media_type=subject.media_type, digest=subject.digest, size=subject.size),
-        annotations={BUNDLE_CONTENT: "dsse-envelope", PREDICATE_TYPE: predicate_type},
+        annotations={CONTENT_ANNOTATION: "dsse-envelope", PREDICATE_ANNOTATION: predicate_type},
     )
     return store.put_manifest(manifest.to_bytes())

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from miniseal.formats.bundle import BUNDLE_LIMIT, BUNDLE_TYPE
+from miniseal.formats.bundle import BUNDLE_LIMIT, BUNDLE_TYPE, PREDICATE_ANNOTATION
 from miniseal.formats.errors import Code, FormatError, MinisealError, VerificationError
 from miniseal.formats.oci import Descriptor, Manifest
 from miniseal.verifier.fetch import read_checked
@@ -32,7 +32,6 @@ EVIDENCE_LIMIT = Code(
 )
 
 _REFERRER_LIMIT = 16 * 1024  # a bundle's referrer has less than 2 KiB
-_PREDICATE_ANNOTATION = "dev.sigstore.bundle.predicateType"
 _ABSENT = "content-missing"
 
 
@@ -95,7 +94,7 @@ def bundles(
 
 def _may_be_wanted(referrer: Descriptor, wanted: frozenset[str]) -> bool:
     """Whether the list itself says that this is something else; some registries say nothing."""
-    predicate_type = referrer.annotations.get(_PREDICATE_ANNOTATION)
+    predicate_type = referrer.annotations.get(PREDICATE_ANNOTATION)
     return (
         referrer.artifact_type in {None, BUNDLE_TYPE}
         and referrer.size <= _REFERRER_LIMIT

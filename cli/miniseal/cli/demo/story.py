@@ -13,12 +13,11 @@ from pathlib import Path
 from miniseal.cli.demo.advisories import ADVISORIES
 from miniseal.cli.demo.stage import Stage
 from miniseal.cli.files import write_file
-from miniseal.formats.bundle import BUNDLE_LIMIT
+from miniseal.formats.bundle import BUNDLE_LIMIT, PREDICATE_ANNOTATION
 from miniseal.formats.errors import Code, UsageError
 from miniseal.formats.oci import MANIFEST_LIMIT, Descriptor, Manifest
 from miniseal.pipeline.trivy.database import build as build_database
 from miniseal.registry import LayoutStore, Store, attach, open_store
-from miniseal.registry.attach import PREDICATE_TYPE
 
 __all__ = ["DEMO_FOLDER_TAKEN", "tell"]
 
@@ -200,4 +199,4 @@ def _edit(path: Path, old: str, new: str) -> None:
 def _carry_over(source: Store, referrer: Descriptor, target: Store, subject: Descriptor) -> None:
     manifest = Manifest.from_bytes(source.read(referrer, limit=MANIFEST_LIMIT))
     bundle = source.read(manifest.layers[0], limit=BUNDLE_LIMIT)
-    attach(target, subject, bundle, manifest.annotations[PREDICATE_TYPE])
+    attach(target, subject, bundle, manifest.annotations[PREDICATE_ANNOTATION])
