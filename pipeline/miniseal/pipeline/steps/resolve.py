@@ -5,6 +5,7 @@ hashed and what was built. Git runs in the sandbox: a repository's own configura
 programs.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -60,7 +61,7 @@ async def resolve(root: Path, engine: Engine, work: Path) -> Resolved:
     project = Project.load(root)
     snapshot = work / "source"
     project.tree.copy(snapshot)
-    repository = next((p for p in (project.root, *project.root.parents) if _is_git(p)), None)
+    repository = _repository(project.root)
     uri = commit = None
     if repository is not None:
         place = project.root.relative_to(repository).as_posix()
@@ -68,8 +69,13 @@ async def resolve(root: Path, engine: Engine, work: Path) -> Resolved:
     return Resolved(project=project, snapshot=snapshot, uri=uri, commit=commit)
 
 
-def _is_git(folder: Path) -> bool:
-    return (folder / ".git").is_dir()
+def _repository(folder: Path) -> Path | None:
+    """The folder that has the nearest `.git`, or None where that is not a repository of its own.
+
+    A worktree or submodule has a file there; the repository around it is another one's source.
+    """
+    nearest = next((p for p in (folder, *folder.parents) if os.path.lexists(p / ".git")), None)
+    return nearest if nearest is not None and (nearest / ".git").is_dir() else None
 
 
 async def _origin(

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,17 @@ def test_provenance_names_the_tree_and_the_commit(tmp_path: Path) -> None:
         "name": "source",
         "digest": {"sha256": digest, "gitCommit": COMMIT},
     }
+
+
+def test_a_submodule_is_not_the_repository_around_it(tmp_path: Path) -> None:
+    around = tmp_path / "around"
+    (around / ".git").mkdir(parents=True)
+    inside = Path(shutil.copytree(EXAMPLES / "greeting", around / "inside"))
+    engine = FakeEngine(answer(stdout=f"https://h.example/around\n{COMMIT}\n".encode()))
+    part_of_it = wait(resolve(inside, engine, tmp_path / "one"))
+    (inside / ".git").write_text("gitdir: ../.git/modules/inside\n", encoding="ascii")
+
+    of_its_own = wait(resolve(inside, engine, tmp_path / "two"))
+
+    assert part_of_it.uri == "https://h.example/around"
+    assert (of_its_own.uri, of_its_own.commit) == (None, None)
