@@ -580,9 +580,9 @@ def test_the_view_is_the_same_under_every_isolation_and_parent(tmp_path: Path) -
 class TestWithoutIsolation:
     def test_it_says_so(self) -> None:
         with LocalEngine(None) as engine:
-            assert not engine.isolated
+            assert not engine.describe().isolated
         with LocalEngine(ISOLATIONS[0]) as engine:
-            assert engine.isolated
+            assert engine.describe().isolated
 
     def test_sandbox_paths_in_the_words_are_rewritten(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("content")
@@ -629,3 +629,11 @@ class TestWithoutIsolation:
 
         assert error.value.code == "exec-timeout"
         assert not alive(marker)
+
+
+def test_lines_are_told_as_they_come(engine: LocalEngine) -> None:
+    lines: list[str] = []
+    script = "echo one; echo two >&2; printf three"
+    result = asyncio.run(engine.run(Exec(argv=("/bin/sh", "-c", script)), lines.append))
+    assert result.exit_code == 0
+    assert sorted(lines) == ["one", "three", "two"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from miniseal.pipeline.engines.engine import Exec, Result
+from miniseal.pipeline.engines.engine import Description, Exec, Log, Result
 
 __all__ = ["FakeEngine", "answer", "wait"]
 
@@ -29,12 +29,19 @@ class FakeEngine:
     """Remembers every command and answers with `reply`."""
 
     reply: Callable[[Exec], Result]
-    isolated: bool = True
-    name: str = "fake"
+    isolation: str | None = "fake"
     python: str = "/usr/bin/python3"
     commands: list[Exec] = field(default_factory=list[Exec])
 
-    async def run(self, exec: Exec) -> Result:  # noqa: A002 - the word of the protocol
+    def describe(self) -> Description:
+        return Description(name="fake", isolation=self.isolation)
+
+    async def run(
+        self,
+        exec: Exec,  # noqa: A002 - the word of the protocol
+        log: Log | None = None,
+    ) -> Result:
+        del log
         self.commands.append(exec)
         return self.reply(exec)
 

@@ -130,7 +130,7 @@ async def make(
             `unsafe_no_isolation` does not say that this is known.
         MinisealError: the code of the step that said no.
     """
-    if not engine.isolated and not unsafe_no_isolation:
+    if not engine.describe().isolated and not unsafe_no_isolation:
         raise ISOLATION_REQUIRED("the engine does not isolate the toolchain")
     with events.step("resolve") as facts:
         resolved = await resolve(root, engine, work)
@@ -243,8 +243,8 @@ def _build(made: Made, given: Release, started: str, finished: str) -> attest.Bu
         settings=project.settings,
         tools=project.tools,
         toolchain=project.toolchain,
-        engine=given.engine.name,
-        isolated=given.engine.isolated,
+        engine=given.engine.describe().name,
+        isolated=given.engine.describe().isolated,
         invocation=given.identify(),
         started=started,
         finished=finished,

@@ -12,7 +12,7 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 def test_nothing_of_a_project_runs_without_isolation(tmp_path: Path) -> None:
-    engine = FakeEngine(answer(), isolated=False)
+    engine = FakeEngine(answer(), isolation=None)
     seen: list[Event] = []
 
     with pytest.raises(UsageError) as error:

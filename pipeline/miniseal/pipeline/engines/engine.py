@@ -5,11 +5,25 @@ and the output folders. An exit code is a fact for the caller to judge, never an
 Nothing here runs anything.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-__all__ = ["OUTPUT_LIMIT", "STREAM_LIMIT", "Engine", "Exec", "Mount", "Result"]
+__all__ = [
+    "OUTPUT_LIMIT",
+    "STREAM_LIMIT",
+    "Description",
+    "Engine",
+    "Exec",
+    "Image",
+    "Log",
+    "Mount",
+    "Result",
+]
+
+Log = Callable[[str], None]
+"""Is told each line of a command's output while it runs, without its end."""
 
 OUTPUT_LIMIT = 256 * 1024 * 1024
 STREAM_LIMIT = 100 * 1024
@@ -91,26 +105,63 @@ class Result:
         return text or "no output"
 
 
-class Engine(Protocol):
-    """Something that runs commands."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A container image that commands run in.
 
-    @property
-    def name(self) -> str:
-        """How provenance and events call it."""
-        ...
+    Attributes:
+        name: where it is from, without tag and digest.
+        digest: of its manifest, `sha256:` + 64 hex.
+    """
+
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What provenance says of an engine.
+
+    Attributes:
+        name: `local` or `dagger`.
+        isolation: what keeps a command from the host: its files, its network and its processes;
+            None where nothing does.
+        version: of the engine, where it has one of its own and is known.
+        images: what commands run in, apart from what they are given.
+    """
+
+    name: str
+    isolation: str | None
+    version: str | None = None
+    images: tuple[Image, ...] = ()
 
     @property
     def isolated(self) -> bool:
-        """Whether a command is kept from the host: its files, its network and its processes."""
-        ...
+        """Whether a command is kept from the host."""
+        return self.isolation is not None
+
+
+class Engine(Protocol):
+    """Something that runs commands."""
 
     @property
     def python(self) -> str:
         """The path of a Python interpreter in the sandbox."""
         ...
 
-    async def run(self, exec: Exec) -> Result:  # noqa: A002 - the word of the protocol
+    def describe(self) -> Description:
+        """What it is; the version may be known only after the first command."""
+        ...
+
+    async def run(
+        self,
+        exec: Exec,  # noqa: A002 - the word of the protocol
+        log: Log | None = None,
+    ) -> Result:
         """Run one command; cancelling it kills every process it started.
+
+        Lines of output go to `log` as they come, where the engine can: what is kept of them is in
+        the result in any case.
 
         Raises:
             EnvironmentalError: `engine-failed`, `exec-timeout`.

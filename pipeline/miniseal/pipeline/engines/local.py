@@ -17,7 +17,7 @@ from typing import Self
 
 from miniseal.formats.errors import Code, EnvironmentalError, MinisealError
 from miniseal.pipeline.engines import outputs, sandbox, staging
-from miniseal.pipeline.engines.engine import Exec, Result
+from miniseal.pipeline.engines.engine import Description, Exec, Log, Result
 from miniseal.pipeline.engines.process import ENGINE_FAILED, run_tree
 from miniseal.pipeline.engines.sandbox import Isolation, Step
 
@@ -62,7 +62,7 @@ class LocalEngine:
         """
         self.isolation: Isolation | None = isolation
         self._tool = _find(isolation)
-        self._interpreter = sandbox.interpreter(inside=self.isolated)
+        self._interpreter = sandbox.interpreter(inside=isolation is not None)
         self._scratch = Path(tempfile.mkdtemp(prefix="miniseal-")).resolve()
         self._close = weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
 
@@ -74,22 +74,20 @@ class LocalEngine:
         """Remove the scratch folder, outputs included."""
         self._close()
 
-    @property
-    def name(self) -> str:
-        """`local`."""
-        return "local"
-
-    @property
-    def isolated(self) -> bool:
-        """Whether a command is kept from the host."""
-        return self.isolation is not None
+    def describe(self) -> Description:
+        """`local`, and its isolation."""
+        return Description(name="local", isolation=self.isolation)
 
     @property
     def python(self) -> str:
         """The interpreter, as a command's `argv[0]`."""
         return self._interpreter.path
 
-    async def run(self, exec: Exec) -> Result:  # noqa: A002 - the word of the protocol
+    async def run(
+        self,
+        exec: Exec,  # noqa: A002 - the word of the protocol
+        log: Log | None = None,
+    ) -> Result:
         """Run one command; cancelling it kills every process it started.
 
         Raises:
@@ -98,15 +96,15 @@ class LocalEngine:
         """
         stage = Path(tempfile.mkdtemp(dir=self._scratch))
         try:
-            return await self._run(exec, stage)
+            return await self._run(exec, stage, log)
         except OSError as error:
             raise ENGINE_FAILED(f"the engine failed: {error}") from error
         finally:
             await asyncio.to_thread(staging.remove, stage)
 
-    async def _run(self, command: Exec, stage: Path) -> Result:
+    async def _run(self, command: Exec, stage: Path, log: Log | None) -> Result:
         argv, plan, steps = await asyncio.to_thread(self._prepare, command, stage)
-        exit_code, stdout, stderr = await run_tree(argv, plan, command.timeout_seconds)
+        exit_code, stdout, stderr = await run_tree(argv, plan, command.timeout_seconds, log)
         keep = Path(tempfile.mkdtemp(dir=self._scratch))
         folders = await asyncio.to_thread(outputs.collect, command, steps, keep)
         return Result(exit_code=exit_code, stdout=stdout, stderr=stderr, outputs=folders)

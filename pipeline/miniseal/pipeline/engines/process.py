@@ -13,7 +13,7 @@ import socket
 from collections.abc import Mapping, Sequence
 
 from miniseal.formats.errors import Code, EnvironmentalError
-from miniseal.pipeline.engines.engine import STREAM_LIMIT
+from miniseal.pipeline.engines.engine import STREAM_LIMIT, Log
 from miniseal.pipeline.engines.jail import PLAN_LIMIT
 
 __all__ = ["ENGINE_FAILED", "EXEC_TIMEOUT", "run_tree"]
@@ -34,13 +34,19 @@ EXEC_TIMEOUT = Code(
 )
 
 _GRACE_SECONDS = 5.0
+_LINE_LIMIT = 4096
 _LAUNCHER_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 async def run_tree(
-    argv: Sequence[str], plan: Mapping[str, object], timeout_seconds: float
+    argv: Sequence[str],
+    plan: Mapping[str, object],
+    timeout_seconds: float,
+    log: Log | None = None,
 ) -> tuple[int, bytes, bytes]:
     """Start `argv`, which is `jail.py` behind an isolation, and see it to its end.
+
+    Each line that it writes goes to `log` when it is whole.
 
     Returns:
         The command's exit code, and the tails of what it wrote to stdout and stderr.
@@ -54,7 +60,7 @@ async def run_tree(
         with theirs:
             _send(ours, plan)
             process = await _start(argv, theirs)
-        ended = asyncio.ensure_future(_watch(process))
+        ended = asyncio.ensure_future(_watch(process, log))
         try:
             async with asyncio.timeout(timeout_seconds):
                 stdout, stderr = await asyncio.shield(ended)
@@ -97,19 +103,30 @@ async def _start(argv: Sequence[str], link: socket.socket) -> asyncio.subprocess
     )
 
 
-async def _watch(process: asyncio.subprocess.Process) -> tuple[bytes, bytes]:
+async def _watch(process: asyncio.subprocess.Process, log: Log | None) -> tuple[bytes, bytes]:
     stdout, stderr, _ = await asyncio.gather(
-        _tail(process.stdout), _tail(process.stderr), process.wait()
+        _tail(process.stdout, log), _tail(process.stderr, log), process.wait()
     )
     return stdout, stderr
 
 
-async def _tail(stream: asyncio.StreamReader | None) -> bytes:
-    kept = bytearray()
+async def _tail(stream: asyncio.StreamReader | None, log: Log | None) -> bytes:
+    kept, line = bytearray(), b""
     while stream is not None and (chunk := await stream.read(65536)):
         kept += chunk
         del kept[:-STREAM_LIMIT]
+        if log is not None:
+            *lines, line = (line + chunk).split(b"\n")
+            _tell(log, lines)
+            line = line[-_LINE_LIMIT:]
+    if log is not None and line:
+        _tell(log, [line])
     return bytes(kept)
+
+
+def _tell(log: Log, lines: Sequence[bytes]) -> None:
+    for line in lines:
+        log(line[:_LINE_LIMIT].decode("utf-8", "replace").rstrip())
 
 
 def _receive(link: socket.socket) -> bytes:
