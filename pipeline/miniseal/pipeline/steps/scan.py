@@ -8,14 +8,14 @@ in binaries.
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from miniseal.formats import times
 from miniseal.formats.predicates import vulns
 from miniseal.formats.wasm.inspect import data_segments
-from miniseal.packager import Packed
+from miniseal.packager import Packed, lock
 from miniseal.pipeline.engines.engine import Engine
 from miniseal.pipeline.events import Events
 from miniseal.pipeline.steps.resolve import Resolved
@@ -23,7 +23,16 @@ from miniseal.pipeline.trivy.coverage import check_components
 from miniseal.pipeline.trivy.database import Database
 from miniseal.pipeline.trivy.run import Finding, Scan, Scanner, Secret, Trivy
 
-__all__ = ["ScanSettings", "Scanned", "scan"]
+__all__ = [
+    "ScanSettings",
+    "Scanned",
+    "open_scanner",
+    "predicate_of",
+    "scan",
+    "scan_bill",
+    "scan_package",
+    "scan_source",
+]
 
 _TEXT = re.compile(rb"[\x20-\x7e]{6,}|(?:[\x20-\x7e]\0){6,}")  # ASCII, also as UTF-16
 
@@ -60,6 +69,65 @@ class Scanned:
     secrets: tuple[Secret, ...]
 
 
+def open_scanner(
+    settings: ScanSettings, pinned: lock.Scanner, engine: Engine, *, now: int
+) -> Scanner:
+    """The pinned scanner with a database that is not too old.
+
+    Args:
+        settings: where both are.
+        pinned: the binaries that may run.
+        engine: runs them; one that isolates.
+        now: seconds since 1970.
+
+    Raises:
+        EnvironmentalError: `scanner-missing`, `database-missing`.
+        VerificationError: `scanner-not-pinned`, `database-stale`.
+        FormatError: `database-invalid`.
+    """
+    trivy = Trivy.locate(
+        settings.trivy, search=settings.search, pinned=pinned.digests, version=pinned.version
+    )
+    database = Database.open(settings.database)
+    database.check_age(now=now, max_age=settings.max_age)
+    return Scanner(engine=engine, trivy=trivy, database=database)
+
+
+async def scan_source(scanner: Scanner, snapshot: Path) -> Scan:
+    """Scan a source tree, all of whose lock files have to come back.
+
+    Raises:
+        EnvironmentalError: `scanner-failed`, and the engine's.
+        FormatError: `scan-malformed`.
+        VerificationError: `scan-empty`, `scan-incomplete`, `scanner-not-pinned`.
+    """
+    return await scanner.source(snapshot)
+
+
+async def scan_package(scanner: Scanner, packed: Packed, work: Path) -> Scan:
+    """Scan what is shipped, unpacked below `work`.
+
+    Raises:
+        EnvironmentalError: `scanner-failed`, and the engine's.
+        FormatError: `scan-malformed`.
+        VerificationError: `scan-empty`, `scanner-not-pinned`.
+    """
+    return await scanner.package(_unpack(packed, work / "package"))
+
+
+async def scan_bill(scanner: Scanner, bill: Mapping[str, object]) -> Scan:
+    """Scan a bill of materials, all of whose components have to come back.
+
+    Raises:
+        EnvironmentalError: `scanner-failed`, and the engine's.
+        FormatError: `scan-malformed`.
+        VerificationError: `scan-incomplete`, `scanner-not-pinned`.
+    """
+    scan = await scanner.sbom(json.dumps(bill).encode("utf-8"))
+    check_components(_urls(bill), scan)
+    return scan
+
+
 async def scan(
     resolved: Resolved,
     packed: Packed,
@@ -70,46 +138,26 @@ async def scan(
     clock: Callable[[], float],
     work: Path,
 ) -> Scanned:
-    """Make the bill and scan everything.
-
-    Raises:
-        EnvironmentalError: `scanner-missing`, `scanner-failed`, `database-missing`.
-        VerificationError: `scanner-not-pinned`, `database-stale`, `scan-empty`, `scan-incomplete`.
-        FormatError: `database-invalid`, `scan-malformed`.
-    """
+    """Make the bill and scan everything; raises what the parts do."""
     from miniseal.pipeline.steps.sbom import bill_of  # slow; an unchanged release has no use for it
 
     with events.step("sbom") as facts:
         started = int(clock())
-        scanner = _scanner(resolved, settings, engine, started)
-        source = await scanner.source(resolved.snapshot)
+        scanner = open_scanner(settings, resolved.project.lock.scanner, engine, now=started)
+        source = await scan_source(scanner, resolved.snapshot)
         bill = bill_of(
             packed.config,
             source.packages,
             resolved.project.tools,
             package_digest=packed.package.descriptor.digest,
         )
-        facts.update(components=_count(bill))
+        facts.update(components=len(list(_components(bill))))
     with events.step("scan") as facts:
-        package = await scanner.package(_unpack(packed, work / "package"))
-        listed = await scanner.sbom(json.dumps(bill).encode("utf-8"))
-        check_components(_urls(bill), listed)
-        scans = {"source": source, "package": package, "sbom": listed}
-        predicate = _predicate(scanner, scans, started=started, finished=int(clock()))
-        facts.update(scanner=scanner.trivy.version, database=scanner.database.digest)
-        facts.update(database_date=times.to_text(scanner.database.updated))
+        package = await scan_package(scanner, packed, work)
+        scans = {"source": source, "package": package, "sbom": await scan_bill(scanner, bill)}
+        predicate = predicate_of(scanner, scans, started=started, finished=int(clock()))
         facts.update(findings=len(predicate.findings))
     return Scanned(bill=bill, vulns=predicate, secrets=_secrets(scans))
-
-
-def _scanner(resolved: Resolved, settings: ScanSettings, engine: Engine, now: int) -> Scanner:
-    pinned = resolved.project.lock.scanner
-    trivy = Trivy.locate(
-        settings.trivy, search=settings.search, pinned=pinned.digests, version=pinned.version
-    )
-    database = Database.open(settings.database)
-    database.check_age(now=now, max_age=settings.max_age)
-    return Scanner(engine=engine, trivy=trivy, database=database)
 
 
 def _unpack(packed: Packed, folder: Path) -> Path:
@@ -142,9 +190,17 @@ def _beside(name: str, assets: Iterable[str]) -> str:
     return text
 
 
-def _predicate(
-    scanner: Scanner, scans: dict[str, Scan], *, started: int, finished: int
+def predicate_of(
+    scanner: Scanner, scans: Mapping[str, Scan], *, started: int, finished: int
 ) -> vulns.Vulns:
+    """What all scans found, as the predicate that is signed.
+
+    Args:
+        scanner: that made them.
+        scans: by what was scanned: `source`, `package`, `sbom`.
+        started: of the first, seconds since 1970.
+        finished: of the last.
+    """
     trivy, database = scanner.trivy, scanner.database
     found = {
         _finding(place, finding) for place, result in scans.items() for finding in result.findings
@@ -176,7 +232,7 @@ def _order(finding: vulns.Finding) -> tuple[str, str, str]:
     return finding.id, finding.package or "", finding.source or ""
 
 
-def _secrets(scans: dict[str, Scan]) -> tuple[Secret, ...]:
+def _secrets(scans: Mapping[str, Scan]) -> tuple[Secret, ...]:
     return tuple(
         Secret(
             target=f"{place}:{secret.target}",
@@ -189,14 +245,10 @@ def _secrets(scans: dict[str, Scan]) -> tuple[Secret, ...]:
     )
 
 
-def _components(bill: dict[str, object]) -> Iterable[dict[str, object]]:
+def _components(bill: Mapping[str, object]) -> Iterable[dict[str, object]]:
     components = bill.get("components")
     return components if isinstance(components, list) else ()  # pyright: ignore[reportUnknownVariableType]
 
 
-def _count(bill: dict[str, object]) -> int:
-    return len(list(_components(bill)))
-
-
-def _urls(bill: dict[str, object]) -> list[str]:
+def _urls(bill: Mapping[str, object]) -> list[str]:
     return [str(part["purl"]) for part in _components(bill) if "purl" in part]

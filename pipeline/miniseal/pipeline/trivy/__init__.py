@@ -1,7 +1,24 @@
 """Trivy as a subprocess: which binary, which database, what it found, and what it did not see."""
 
 from miniseal.pipeline.trivy.database import Database
-from miniseal.pipeline.trivy.report import Finding, Package, Scan, Secret
+from miniseal.pipeline.trivy.report import (
+    Finding,
+    License,
+    Misconfiguration,
+    Package,
+    Scan,
+    Secret,
+)
 from miniseal.pipeline.trivy.run import Scanner, Trivy
 
-__all__ = ["Database", "Finding", "Package", "Scan", "Scanner", "Secret", "Trivy"]
+__all__ = [
+    "Database",
+    "Finding",
+    "License",
+    "Misconfiguration",
+    "Package",
+    "Scan",
+    "Scanner",
+    "Secret",
+    "Trivy",
+]

@@ -14,6 +14,8 @@ __all__ = [
     "REPORT_LIMIT",
     "REPORT_MALFORMED",
     "Finding",
+    "License",
+    "Misconfiguration",
     "Package",
     "Scan",
     "Secret",
@@ -88,6 +90,40 @@ class Package:
     version: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class License:
+    """A licence that a package or a file has.
+
+    Attributes:
+        target: the file in which it was found; empty in an SBOM.
+        package: the package's name, or empty: the licence is the file's own.
+        name: an SPDX identifier, or the text that stands in its place.
+        severity: how the scanner classifies the licence, in the words of `Finding`.
+    """
+
+    target: str
+    package: str
+    name: str
+    severity: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Misconfiguration:
+    """A setting of a configuration file that a check of the scanner's says no to.
+
+    Attributes:
+        target: the file.
+        id: of the check, for example `DS-0002`.
+        title: what it is about.
+        severity: as for `Finding`.
+    """
+
+    target: str
+    id: str
+    title: str
+    severity: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
     """What one run of the scanner saw; every tuple is sorted and without repeats.
@@ -95,6 +131,8 @@ class Scan:
     Attributes:
         findings: known vulnerabilities.
         secrets: likely secrets.
+        licenses: of packages and files.
+        misconfigurations: what checks of configuration files said no to.
         packages: everything that was looked up.
         targets: the files that it read packages or secrets from.
         version: the scanner's own word for its version.
@@ -102,6 +140,8 @@ class Scan:
 
     findings: tuple[Finding, ...] = ()
     secrets: tuple[Secret, ...] = ()
+    licenses: tuple[License, ...] = ()
+    misconfigurations: tuple[Misconfiguration, ...] = ()
     packages: tuple[Package, ...] = ()
     targets: tuple[str, ...] = ()
     version: str = field(default="", compare=False)

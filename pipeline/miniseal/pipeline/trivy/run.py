@@ -19,13 +19,22 @@ from miniseal.pipeline.engines.engine import Engine, Exec, Mount
 from miniseal.pipeline.trivy import report
 from miniseal.pipeline.trivy.coverage import CANARY_FOLDER, Canary, check_locks
 from miniseal.pipeline.trivy.database import Database, file_digest
-from miniseal.pipeline.trivy.report import Finding, Package, Scan, Secret
+from miniseal.pipeline.trivy.report import (
+    Finding,
+    License,
+    Misconfiguration,
+    Package,
+    Scan,
+    Secret,
+)
 
 __all__ = [
     "SCANNER_FAILED",
     "SCANNER_MISSING",
     "SCANNER_NOT_PINNED",
     "Finding",
+    "License",
+    "Misconfiguration",
     "Package",
     "Scan",
     "Scanner",
