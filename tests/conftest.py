@@ -5,13 +5,15 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from kit.commands import Run, run_miniseal
+from kit.dagger import BaseImage, DaggerEngineProcess, DaggerTools
+from services import cache, image, programs
 
 ROOT = Path(__file__).parent.parent
 
@@ -93,6 +95,50 @@ def released(shared: Path, examples: Path, vulnerability_db: Path) -> Path:
                 ).ok()
             scratch.rename(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def dagger_tools() -> DaggerTools:
+    """The Dagger engine's programs, for tests that start and kill engines of their own."""
+    return DaggerTools(folder=_service(programs.entry()), version=programs.VERSION)
+
+
+@pytest.fixture(scope="session")
+def base_image() -> BaseImage:
+    """A small Debian for containers: `sh`, `python3`, and the libraries of Node."""
+    folder = _service(image.entry())
+    return BaseImage(archive=folder / image.ARCHIVE, digest=(folder / image.DIGEST).read_text())
+
+
+@pytest.fixture(scope="session")
+def dagger_engine(dagger_tools: DaggerTools) -> Iterator[DaggerEngineProcess]:
+    """An engine that runs, without a way out of its network: put its `env()` into the client's.
+
+    Tests that use it all go to one worker, so that a run has one of it.
+    """
+    with DaggerEngineProcess(dagger_tools) as engine:
+        yield engine
+
+
+def _service(folder: Path) -> Path:
+    """What `make services` builds; waits for a build that is under way."""
+    if not folder.is_dir():
+        with cache.building():
+            pass
+    assert folder.is_dir(), f"{folder} is not there: run `make services`"
+    return folder
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Know xdist's mark without xdist too."""
+    config.addinivalue_line("markers", "xdist_group(name): tests that one worker runs")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that share an engine together."""
+    for item in items:
+        if "dagger_engine" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("dagger"))
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -1,0 +1,48 @@
+"""Fetch and build what the tests run beside the project: `make services`.
+
+Debian's packages first, then the Dagger engine, then the base image for containers. What is there
+already is left as it is. `--packages` stops after the packages, which are installed machine-wide,
+so that nothing changes under tests that run while the rest is built.
+
+Standard library only, for it runs before anything else is there.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from services import cache, image, programs, system
+
+
+def main() -> None:
+    """Bring the machine up to date, saying what takes long.
+
+    Raises:
+        SystemExit: something could not be had, and what a person can do.
+    """
+    parser = argparse.ArgumentParser(prog="services", description="what the tests run beside them")
+    parser.add_argument("--packages", action="store_true", help="only Debian's packages")
+    only = parser.parse_args().packages
+    with cache.building():
+        if packages := system.missing():
+            _say(f"installing {' '.join(packages)}", lambda: system.install(packages))
+        if not only:
+            _keep("building the Dagger engine (minutes, once)", programs.entry(), programs.make)
+            _keep("making a base image", image.entry(), image.make)
+
+
+def _keep(what: str, entry: Path, make: Callable[[Path], None]) -> None:
+    if not entry.is_dir():
+        _say(what, lambda: cache.keep(entry, make))
+
+
+def _say(what: str, do: Callable[[], object]) -> None:
+    system.say(f"{what} ...")
+    begin = time.monotonic()
+    do()
+    system.say(f"done in {time.monotonic() - begin:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
