@@ -1,21 +1,31 @@
-"""What the building commands share: an engine, the tool cache, and how a package reads."""
+"""What the building commands share: engines, caches, and how a package reads."""
 
 import os
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from miniseal.cli import progress
+from miniseal.cli.building import Building
 from miniseal.formats.errors import Code, UsageError
 from miniseal.formats.reference import Reference
 from miniseal.packager import Packed
+from miniseal.pipeline.engines.engine import Engine
 from miniseal.pipeline.engines.local import LocalEngine, detect
+from miniseal.pipeline.events import Events
+from miniseal.pipeline.graph import StepCache
+from miniseal.pipeline.release import Workshop
 from miniseal.pipeline.steps.fetch import ToolCache
 from miniseal.registry import Store, open_store
 
 __all__ = [
     "DESTINATION_UNUSABLE",
-    "engine",
+    "cache_folder",
     "open_target",
+    "open_workshop",
     "packed_lines",
     "packed_result",
+    "step_cache",
     "tool_cache",
 ]
 
@@ -42,18 +52,53 @@ def open_target(text: str | None) -> Store:
     return open_store(reference)
 
 
-def engine(*, isolate: bool) -> LocalEngine:
-    """The local engine with the best isolation that works here, or with none."""
-    return LocalEngine(detect() if isolate else None)
+@contextmanager
+def open_workshop(options: Building, events: Events) -> Generator[Workshop]:
+    """Engines and caches as the command line asks for them.
+
+    Raises:
+        UsageError: `isolation-required`, `dagger-missing` and the like, before anything runs.
+    """
+    if options.unsafe_no_isolation:
+        progress.warn("nothing keeps the toolchain from this machine", options.progress, events)
+    with ExitStack() as stack:
+        local = stack.enter_context(LocalEngine(None if options.unsafe_no_isolation else detect()))
+        yield Workshop(
+            engine=_engine(options, local, stack),
+            local=local,
+            tools=tool_cache(),
+            events=events,
+            cache=None if options.no_cache else step_cache(),
+            again=options.again,
+            explain=options.explain,
+            unsafe_no_isolation=options.unsafe_no_isolation,
+        )
 
 
-def tool_cache() -> ToolCache:
-    """The cache of fetched tools: `MINISEAL_CACHE`, else the user's cache folder."""
+def _engine(options: Building, local: LocalEngine, stack: ExitStack) -> Engine:
+    del options, stack
+    return local
+
+
+def cache_folder() -> Path:
+    """Where fetched tools and results of steps are kept: `MINISEAL_CACHE`, else the user's."""
     from platformdirs import user_cache_path  # slow, and not always needed
 
     named = os.environ.get("MINISEAL_CACHE")
-    folder = Path(named) if named else user_cache_path("miniseal")
-    return ToolCache(folder=folder / "tools", environ=dict(os.environ))
+    return Path(named) if named else user_cache_path("miniseal")
+
+
+def tool_cache() -> ToolCache:
+    """The cache of fetched tools."""
+    return ToolCache(folder=cache_folder() / "tools", environ=dict(os.environ))
+
+
+def step_cache() -> StepCache | None:
+    """The cache of steps' results: `MINISEAL_STEP_CACHE`, where `off` is none."""
+    named = os.environ.get("MINISEAL_STEP_CACHE")
+    if named == "off":
+        return None
+    return StepCache(Path(named) if named else cache_folder() / "steps")
 
 
 def packed_result(packed: Packed) -> dict[str, object]:

@@ -9,7 +9,7 @@ import hashlib
 import os
 import stat
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -170,8 +170,8 @@ class Tree:
             raise _changed(file.path)
         return data
 
-    def copy(self, target: Path) -> None:
-        """Write every file below `target`, a new folder, each checked against the scan.
+    def copy(self, target: Path, files: Iterable[TreeFile] | None = None) -> None:
+        """Write `files`, or every file, below `target`, a new folder, checked against the scan.
 
         Modes are 0755 throughout, as the tree does not record them.
 
@@ -180,7 +180,7 @@ class Tree:
             OSError: `target` cannot be written.
         """
         target.mkdir(parents=True)
-        for file in self.files:
+        for file in self.files if files is None else files:
             place = target / file.path
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(self.content(file))

@@ -15,12 +15,14 @@ from miniseal.formats.predicates import provenance, sbom, scai, test_result, vul
 from miniseal.formats.predicates.resource import Resource
 from miniseal.formats.statement import Statement, Subject
 from miniseal.packager import Packed, Settings, Tool
+from miniseal.pipeline.engines.engine import Description, Image
 from miniseal.pipeline.steps.gate import Checks
 
 __all__ = [
     "BUILDER_ISOLATED",
     "BUILDER_UNSAFE",
     "BUILD_TYPE",
+    "KINDS",
     "Build",
     "Claim",
     "capabilities",
@@ -32,6 +34,15 @@ __all__ = [
 BUILD_TYPE = "https://miniseal.dev/build-types/mini-program@v1"
 BUILDER_ISOLATED = "https://miniseal.dev/builders/local@v1"
 BUILDER_UNSAFE = "https://miniseal.dev/builders/local-unsafe@v1"
+KINDS = (
+    provenance.PREDICATE_TYPE,
+    sbom.PREDICATE_TYPE,
+    vulns.PREDICATE_TYPE,
+    test_result.PREDICATE_TYPE,
+    test_result.PREDICATE_TYPE,
+    scai.PREDICATE_TYPE,
+)
+"""The predicate types that every release has, in the order in which they are signed."""
 _CHECKS = "https://miniseal.dev/checks/{}@v1"
 
 
@@ -61,7 +72,6 @@ class Build:
         tools: what was fetched for it.
         toolchain: as the package's config names it.
         engine: what ran it.
-        isolated: whether the toolchain was kept from the host.
         invocation: a URI that no other build has.
         started: `YYYY-MM-DDTHH:MM:SSZ`.
         finished: the same.
@@ -71,8 +81,7 @@ class Build:
     settings: Settings
     tools: tuple[Tool, ...]
     toolchain: Toolchain
-    engine: str
-    isolated: bool
+    engine: Description
     invocation: str
     started: str
     finished: str
@@ -80,11 +89,11 @@ class Build:
 
 def provenance_of(build: Build) -> dict[str, object]:
     """The SLSA provenance predicate of a build; docs/reference/build-types has its members."""
-    settings = build.settings.build
+    settings, engine = build.settings.build, build.engine
     source = {name: value for name, value in build.source.to_json().items() if name != "name"}
     return provenance.Provenance(
         build_type=BUILD_TYPE,
-        builder_id=BUILDER_ISOLATED if build.isolated else BUILDER_UNSAFE,
+        builder_id=BUILDER_ISOLATED if engine.isolated else BUILDER_UNSAFE,
         builder_version={"miniseal": metadata.version("miniseal")},
         external_parameters={
             "source": source,
@@ -92,17 +101,29 @@ def provenance_of(build: Build) -> dict[str, object]:
             "entry": settings.entry,
             "args": list(settings.args),
             "command": list(settings.command),
+            "inputs": list(settings.inputs),
         },
         internal_parameters={
-            "engine": build.engine,
-            "isolated": build.isolated,
+            "engine": {"name": engine.name, "version": engine.version},
+            "isolation": engine.isolation,
             "network": False,
         },
-        dependencies=(build.source, _pins(build.toolchain), *map(_tool, build.tools)),
+        dependencies=(
+            build.source,
+            _pins(build.toolchain),
+            *map(_tool, build.tools),
+            *map(_image, engine.images),
+        ),
         invocation_id=build.invocation,
         started_on=build.started,
         finished_on=build.finished,
     ).to_json()
+
+
+def _image(image: Image) -> Resource:
+    """A base image by its manifest's digest."""
+    digest = image.digest.removeprefix("sha256:")
+    return Resource(name=image.name, uri=f"oci://{image.name}", digest={"sha256": digest})
 
 
 def _pins(toolchain: Toolchain) -> Resource:

@@ -6,15 +6,17 @@ virtual machine changes it for a whole process tree. Only somebody else's rebuil
 """
 
 import os
+import shlex
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from miniseal.formats.errors import Code, UsageError, VerificationError
 from miniseal.formats.wasm.sections import WASM_LIMIT
-from miniseal.packager import Recipe, compare_wasm
+from miniseal.packager import Project, Recipe, compare_wasm
 from miniseal.packager.recipe import OUT, SOURCE, TOOLS
-from miniseal.pipeline.engines.engine import Engine, Exec, Mount
+from miniseal.pipeline.engines.engine import Engine, Exec, Log, Mount
 from miniseal.pipeline.steps.resolve import Resolved
 
 __all__ = ["BUILD_FAILED", "ELSEWHERE", "REBUILD_DIFFERS", "Room", "build", "rebuild"]
@@ -64,7 +66,12 @@ ELSEWHERE = Room(
 
 
 async def build(
-    resolved: Resolved, tools: Mapping[str, Path], engine: Engine, room: Room | None = None
+    resolved: Resolved,
+    tools: Mapping[str, Path],
+    engine: Engine,
+    work: Path,
+    *,
+    log: Log | None = None,
 ) -> bytes:
     """The wasm of the project.
 
@@ -72,39 +79,29 @@ async def build(
         resolved: the project.
         tools: fetched tools by their folder's name.
         engine: runs the toolchain.
-        room: where; the fixed place by default.
+        work: scratch space.
+        log: is told what the toolchain says.
 
     Raises:
         UsageError: `build-failed`.
     """
-    recipe = resolved.project.recipe()
+    project = resolved.project
+    recipe = project.recipe()
     if recipe is None:
-        return resolved.project.tree.read(resolved.project.settings.build.entry or "")
-    room = room or Room()
-    ready = recipe.at(python=engine.python, source=room.source, tools=room.tools, out=room.out)
-    result = await engine.run(
-        Exec(
-            argv=("/bin/sh", "-c", f'umask {room.umask}; exec "$@"', "sh", *ready.argv),
-            env={**ready.env, **room.env},
-            inputs=(
-                Mount(path=room.source, host=resolved.snapshot, writable=True),
-                *(Mount(path=f"{room.tools}/{name}", host=path) for name, path in tools.items()),
-            ),
-            outputs=(room.out,),
-            cwd=room.source,
-        )
-    )
-    if result.exit_code != 0:
-        raise BUILD_FAILED(
-            f"{recipe.toolchain} ended with exit code {result.exit_code}",
-            found=result.said,
-            hint=f"it ran in {room.source}: {' '.join(ready.argv)[:1000]}",
-        )
-    return _output(result.outputs[room.out], recipe)
+        return project.tree.read(project.settings.build.entry or "")
+    source = work / "build"
+    project.tree.copy(source, project.build_files)
+    return await _compile(project, recipe, Room(), source, tools, engine, log)
 
 
 async def rebuild(
-    resolved: Resolved, tools: Mapping[str, Path], engine: Engine, wasm: bytes, work: Path
+    resolved: Resolved,
+    tools: Mapping[str, Path],
+    engine: Engine,
+    wasm: bytes,
+    work: Path,
+    *,
+    log: Log | None = None,
 ) -> bool:
     """Build again elsewhere and compare; False where there is nothing to build (`prebuilt`).
 
@@ -112,14 +109,15 @@ async def rebuild(
         VerificationError: `rebuild-differs`.
         UsageError: `build-failed`.
     """
-    recipe = resolved.project.recipe()
+    project = resolved.project
+    recipe = project.recipe()
     if recipe is None:
         return False
-    aged = work / "source-again"
-    resolved.project.tree.copy(aged)
+    aged = work / "build-again"
+    project.tree.copy(aged, project.build_files)
     for path in aged.rglob("*"):
         os.utime(path, (_OLD, _OLD))
-    again = await build(replace(resolved, snapshot=aged), tools, engine, ELSEWHERE)
+    again = await _compile(project, recipe, ELSEWHERE, aged, tools, engine, log)
     if again != wasm:
         raise REBUILD_DIFFERS(
             "the second build gave other bytes",
@@ -127,6 +125,48 @@ async def rebuild(
             expected=f"the same {len(wasm)} bytes",
         )
     return True
+
+
+async def _compile(
+    project: Project,
+    recipe: Recipe,
+    room: Room,
+    source: Path,
+    tools: Mapping[str, Path],
+    engine: Engine,
+    log: Log | None,
+) -> bytes:
+    ready = recipe.at(python=engine.python, source=room.source, tools=room.tools, out=room.out)
+    result = await engine.run(
+        Exec(
+            argv=("/bin/sh", "-c", f'umask {room.umask}; exec "$@"', "sh", *ready.argv),
+            env={**ready.env, **room.env},
+            inputs=(
+                Mount(path=room.source, host=source, writable=True),
+                *(Mount(path=f"{room.tools}/{name}", host=path) for name, path in tools.items()),
+            ),
+            outputs=(room.out,),
+            cwd=room.source,
+        ),
+        log,
+    )
+    if result.exit_code != 0:
+        raise BUILD_FAILED(
+            f"{recipe.toolchain} ended with exit code {result.exit_code}",
+            found=result.said,
+            hint=f"by hand, without the sandbox: {_by_hand(project, recipe, tools)}",
+        )
+    return _output(result.outputs[room.out], recipe)
+
+
+def _by_hand(project: Project, recipe: Recipe, tools: Mapping[str, Path]) -> str:
+    """The toolchain's command as a person can type it on this machine."""
+    out = str(project.root / "build")
+    ready = recipe.at(python=sys.executable, source=str(project.root), out=out)
+    words = [*(f"{name}={value}" for name, value in ready.env.items()), *ready.argv]
+    for name, path in tools.items():
+        words = [word.replace(f"{TOOLS}/{name}", str(path)) for word in words]
+    return f"cd {shlex.quote(str(project.root))} && mkdir -p build && env {shlex.join(words)}"
 
 
 def _output(folder: Path, recipe: Recipe) -> bytes:

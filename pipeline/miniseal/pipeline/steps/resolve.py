@@ -1,8 +1,8 @@
-"""resolve: what exactly is released: a checked copy of the source tree, its digest, its commit.
+"""resolve, and origin: what exactly is released, and where it says it comes from.
 
-Every later step reads the copy, so that an edit during a release cannot slip between what was
-hashed and what was built. Git runs in the sandbox: a repository's own configuration can start
-programs.
+Every later step reads a checked copy of the source tree, so that an edit during a release cannot
+slip between what was hashed and what was built. Git runs in the sandbox: a repository's own
+configuration can start programs.
 """
 
 import os
@@ -14,12 +14,12 @@ from miniseal.formats.predicates.resource import Resource
 from miniseal.packager import Project, Tree
 from miniseal.pipeline.engines.engine import STREAM_LIMIT, Engine, Exec, Mount
 
-__all__ = ["Resolved", "resolve"]
+__all__ = ["Origin", "Resolved", "origin", "resolve"]
 
 _REPOSITORY = "/build/repository"
 # One line each, empty where git has no answer; then what differs from the commit, and what git
 # ignores: the source tree knows nothing of .gitignore.
-_ASK = """\
+_QUESTIONS = """\
 git remote get-url origin 2>/dev/null || echo
 git rev-parse --verify --quiet HEAD || echo
 git status --porcelain --ignored -- "$1"
@@ -33,40 +33,57 @@ class Resolved:
     Attributes:
         project: as loaded.
         snapshot: a copy of its tree, every file checked against the digest.
-        uri: where the source says it comes from, without credentials, or None.
-        commit: the git commit, or None where there is none or files differ from it.
     """
 
     project: Project
     snapshot: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a source says it comes from.
+
+    Attributes:
+        uri: without credentials, or None.
+        commit: the git commit, or None where there is none or files differ from it.
+    """
+
     uri: str | None
     commit: str | None
 
-    @property
-    def source(self) -> Resource:
+    def of(self, project: Project) -> Resource:
         """The source tree as provenance names it."""
-        digest = {"sha256": self.project.tree.digest.removeprefix("sha256:")}
+        digest = {"sha256": project.tree.digest.removeprefix("sha256:")}
         if self.commit is not None:
             digest["gitCommit"] = self.commit
         return Resource(name="source", uri=self.uri, digest=digest)
 
 
-async def resolve(root: Path, engine: Engine, work: Path) -> Resolved:
+def resolve(root: Path, work: Path) -> Resolved:
     """Load the project at `root` and copy its tree below `work`.
 
     Raises:
         UsageError: what `Project.load` says of the project.
-        EnvironmentalError: `project-unreadable`, `project-changed`, and the engine's.
+        EnvironmentalError: `project-unreadable`, `project-changed`.
     """
     project = Project.load(root)
     snapshot = work / "source"
     project.tree.copy(snapshot)
+    return Resolved(project=project, snapshot=snapshot)
+
+
+async def origin(project: Project, engine: Engine) -> Origin:
+    """Ask git about the project's folder.
+
+    Raises:
+        EnvironmentalError: the engine's.
+    """
     repository = _repository(project.root)
-    uri = commit = None
-    if repository is not None:
-        place = project.root.relative_to(repository).as_posix()
-        uri, commit = await _origin(engine, repository, place, project.tree)
-    return Resolved(project=project, snapshot=snapshot, uri=uri, commit=commit)
+    if repository is None:
+        return Origin(uri=None, commit=None)
+    place = project.root.relative_to(repository).as_posix()
+    uri, commit = await _ask(engine, repository, place, project.tree)
+    return Origin(uri=uri, commit=commit)
 
 
 def _repository(folder: Path) -> Path | None:
@@ -78,13 +95,13 @@ def _repository(folder: Path) -> Path | None:
     return nearest if nearest is not None and (nearest / ".git").is_dir() else None
 
 
-async def _origin(
+async def _ask(
     engine: Engine, repository: Path, place: str, tree: Tree
 ) -> tuple[str | None, str | None]:
     """The remote's URL, and the commit if all files of `tree`, at `place`, are the commit's."""
     result = await engine.run(
         Exec(
-            argv=("/bin/sh", "-c", _ASK, "sh", place),
+            argv=("/bin/sh", "-c", _QUESTIONS, "sh", place),
             env={
                 "GIT_CONFIG_COUNT": "1",
                 "GIT_CONFIG_KEY_0": "safe.directory",

@@ -13,7 +13,7 @@ from miniseal.formats.errors import Code, EnvironmentalError, VerificationError
 from miniseal.formats.members import Members
 from miniseal.formats.strictjson import loads
 from miniseal.packager.recipe import SOURCE, TOOLS
-from miniseal.pipeline.engines.engine import Engine, Exec, Mount, Result
+from miniseal.pipeline.engines.engine import Engine, Exec, Log, Mount, Result
 from miniseal.pipeline.steps.resolve import Resolved
 
 __all__ = ["TESTS_BROKEN", "TESTS_FAILED", "test"]
@@ -37,7 +37,13 @@ _RESULTS_LIMIT = 1024 * 1024
 
 
 async def test(
-    resolved: Resolved, wasm: bytes, tools: Mapping[str, Path], engine: Engine, work: Path
+    resolved: Resolved,
+    wasm: bytes,
+    tools: Mapping[str, Path],
+    engine: Engine,
+    work: Path,
+    *,
+    log: Log | None = None,
 ) -> int:
     """Run the project's tests; how many there were.
 
@@ -50,7 +56,7 @@ async def test(
     (folder / "app.wasm").write_bytes(wasm)
     settings = resolved.project.settings
     if settings.test_command:
-        _judge_command(await _command(resolved, folder, engine), settings.test_command)
+        _judge_command(await _command(resolved, folder, engine, log), settings.test_command)
         return 1
     if not settings.test:
         return 0
@@ -66,7 +72,7 @@ async def test(
     return len(calls)
 
 
-async def _command(resolved: Resolved, folder: Path, engine: Engine) -> Result:
+async def _command(resolved: Resolved, folder: Path, engine: Engine, log: Log | None) -> Result:
     return await engine.run(
         Exec(
             argv=resolved.project.settings.test_command,
@@ -76,7 +82,8 @@ async def _command(resolved: Resolved, folder: Path, engine: Engine) -> Result:
                 Mount(path=_PLACE, host=folder),
             ),
             cwd=SOURCE,
-        )
+        ),
+        log,
     )
 
 

@@ -1,0 +1,113 @@
+"""The options of the commands that release or plan one, and what they say."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from miniseal.cli import building, scanner
+from miniseal.cli.files import read_file
+
+if TYPE_CHECKING:
+    from miniseal.pipeline.release import Release
+
+__all__ = ["Releasing", "options", "read"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Releasing:
+    """The command line's word on what to publish and how, one member per option."""
+
+    to: str | None
+    key: Path
+    policy: Path | None
+    trivy: Path | None
+    database: str | None
+    max_age: int
+    resign: bool
+    until: str | None
+
+    def destination(self, project: Path) -> str | None:
+        """`--to`, else `[publish] to`; the rest of the project is read when it is released.
+
+        Raises:
+            UsageError: `project-invalid`.
+        """
+        from miniseal.packager import Settings  # pydantic
+
+        return self.to or Settings.from_toml(read_file(project / "miniseal.toml")).publish.to
+
+    def release(self, project: Path) -> "Release":
+        """What the pipeline is asked for.
+
+        Raises:
+            UsageError: `destination-unusable`, and what the key and the policy are refused for.
+        """
+        from miniseal.attestations import FileSigner  # needs the extra `pipeline`
+        from miniseal.cli import workshop
+        from miniseal.pipeline.release import Release
+        from miniseal.pipeline.steps.scan import ScanSettings
+        from miniseal.verifier import Policy
+
+        return Release(
+            store=workshop.open_target(self.destination(project)),
+            signer=FileSigner.load(self.key),
+            scan=ScanSettings(
+                trivy=self.trivy,
+                search=os.environ.get("PATH", ""),
+                database=self.database or scanner.trivy_database(),
+                max_age=self.max_age * 86400,
+            ),
+            policy=Policy.load(self.policy) if self.policy else None,
+            resign=self.resign,
+            until=self.until,
+        )
+
+
+_OPTIONS = (
+    click.option("--to", help="The repository to publish to; [publish] to by default."),
+    click.option(
+        "--key",
+        envvar="MINISEAL_KEY",
+        required=True,
+        type=click.Path(path_type=Path),
+        help="The private key that signs [env: MINISEAL_KEY].",
+    ),
+    click.option(
+        "--policy",
+        type=click.Path(path_type=Path),
+        help="A platform's policy that the release must satisfy before it is tagged.",
+    ),
+    scanner.trivy_option,
+    scanner.database_option,
+    click.option(
+        "--max-database-age",
+        "max_age",
+        default=7,
+        show_default=True,
+        type=click.IntRange(1, 3650),
+        help="Days since the vulnerability database was made.",
+    ),
+    click.option("--resign", is_flag=True, help="Sign again what is published already."),
+    click.option("--until", metavar="STEP", help="Stop after STEP; nothing is published then."),
+    building.options,
+)
+
+
+def options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give `command` the options of `Releasing` and of `building.Building`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def read(given: Mapping[str, Any]) -> tuple[Releasing, building.Building]:
+    """What the options, by their names, say."""
+    own = {each.name for each in fields(Releasing)}
+    return (
+        Releasing(**{name: value for name, value in given.items() if name in own}),
+        building.Building(**{name: value for name, value in given.items() if name not in own}),
+    )

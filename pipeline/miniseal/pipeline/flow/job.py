@@ -1,0 +1,85 @@
+"""What every step of one run is given."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from miniseal.attestations import Signer
+from miniseal.packager import Project
+from miniseal.pipeline.engines.engine import Engine, Log
+from miniseal.pipeline.events import Events
+from miniseal.pipeline.graph import StepCache
+from miniseal.pipeline.steps.fetch import ToolCache
+from miniseal.pipeline.steps.scan import ScanSettings
+from miniseal.registry import Store
+from miniseal.verifier import Policy
+
+__all__ = ["Job", "Making", "Publishing"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Making:
+    """What building needs beside the source.
+
+    Attributes:
+        engine: runs the toolchain and the program's tests.
+        local: runs git and the scanner, on this machine.
+        tools: the cache that tools are fetched into.
+        events: is told what happens.
+        cache: what steps gave before; None runs everything.
+        clock: seconds since 1970.
+        identify: a new URI for each build.
+    """
+
+    engine: Engine
+    local: Engine
+    tools: ToolCache
+    events: Events
+    cache: StepCache | None
+    clock: Callable[[], float]
+    identify: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publishing:
+    """What a release needs beside that.
+
+    Attributes:
+        store: where it goes.
+        signer: signs every statement.
+        scan: which scanner and which database.
+        policy: what the release of a project must satisfy before it is tagged.
+    """
+
+    store: Store
+    signer: Signer
+    scan: ScanSettings
+    policy: Callable[[Project], Policy]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What every step of one run is given.
+
+    Attributes:
+        root: the project's folder.
+        work: scratch space.
+        making: how to build.
+        release: how to publish; None where nothing is.
+    """
+
+    root: Path
+    work: Path
+    making: Making
+    release: Publishing | None
+
+    @property
+    def publishing(self) -> Publishing:
+        """How to publish, for steps that only a release has."""
+        if self.release is None:
+            raise LookupError("this step is of a release")
+        return self.release
+
+    def log(self, step: str) -> Log:
+        """Where lines of a command's output go."""
+        return lambda line: self.making.events.emit(step, "output", text=line)

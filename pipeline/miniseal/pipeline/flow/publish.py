@@ -1,0 +1,186 @@
+"""From what was found out to a published release: gate, attest, sign, push, verify, tag."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from miniseal.attestations import sign_statement
+from miniseal.formats.predicates.vulns import Vulns
+from miniseal.pipeline.flow.job import Job
+from miniseal.pipeline.flow.make import BUILD, PACK, RESOLVE
+from miniseal.pipeline.flow.prove import (
+    REBUILD,
+    SBOM,
+    SCAN_BILL,
+    SCAN_PACKAGE,
+    SCAN_SOURCE,
+    SCANNER,
+    TEST,
+)
+from miniseal.pipeline.graph import Results, Step
+from miniseal.pipeline.steps import attest, publish
+from miniseal.pipeline.steps.gate import Checks
+from miniseal.pipeline.steps.gate import gate_simple as gate
+from miniseal.pipeline.steps.resolve import Origin, origin
+from miniseal.pipeline.steps.scan import predicate_of
+from miniseal.verifier import Verdict, verify
+
+__all__ = ["ATTEST", "GATE", "PUSH", "SIGN", "STEPS", "TAG", "VERIFY", "Judged", "verdict"]
+
+
+async def _origin(job: Job, of: Results) -> Origin:
+    return await origin(of[RESOLVE].project, job.making.local)
+
+
+ORIGIN = Step[Job, Origin](
+    name="origin",
+    does="asks git which commit the source is",
+    run=_origin,
+    uses=(RESOLVE,),
+    shows=lambda origin: {"uri": origin.uri or "none", "commit": origin.commit or "none"},
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What is claimed of all scans, and what the gate made of it."""
+
+    vulns: Vulns
+    gated: Checks
+
+
+async def _gate(job: Job, of: Results) -> Judged:
+    project = of[RESOLVE].project
+    scans = {"source": of[SCAN_SOURCE], "package": of[SCAN_PACKAGE], "sbom": of[SCAN_BILL]}
+    vulns = predicate_of(
+        of[SCANNER],
+        {place: timed.scan for place, timed in scans.items()},
+        started=min(timed.started for timed in scans.values()),
+        finished=max(timed.finished for timed in scans.values()),
+    )
+    secrets = tuple(secret for timed in scans.values() for secret in timed.scan.secrets)
+    fail_on = project.settings.scan.fail_on
+    gated = gate(vulns, secrets, fail_on=fail_on, rebuilt=of[REBUILD])
+    return Judged(vulns=vulns, gated=gated)
+
+
+GATE = Step[Job, Judged](
+    name="gate",
+    does="holds what was found against the thresholds",
+    run=_gate,
+    uses=(RESOLVE, REBUILD, TEST, SCANNER, SCAN_SOURCE, SCAN_PACKAGE, SCAN_BILL),
+    shows=lambda judged: {
+        "findings": len(judged.vulns.findings),
+    },
+)
+
+
+async def _attest(job: Job, of: Results) -> tuple[attest.Claim, ...]:
+    del job
+    project, built = of[RESOLVE].project, of[BUILD]
+    ran, bill = of[TEST], of[SBOM]
+    return attest.statements(
+        of[PACK],
+        build=attest.Build(
+            source=of[ORIGIN].of(project),
+            settings=project.settings,
+            tools=project.tools,
+            toolchain=project.toolchain,
+            engine=built.engine,
+            invocation=built.invocation,
+            started=built.started,
+            finished=built.finished,
+        ),
+        bill=bill,
+        scan=of[GATE].vulns,
+        pipeline=of[GATE].gated,
+        program=Checks(passed=("program",)) if ran else Checks(warned=("program",)),
+    )
+
+
+ATTEST = Step[Job, tuple[attest.Claim, ...]](
+    name="attest",
+    does="says what was found, as in-toto statements",
+    run=_attest,
+    uses=(RESOLVE, BUILD, PACK, TEST, SBOM, ORIGIN, GATE),
+    shows=lambda claims: {"statements": len(claims)},
+)
+
+
+async def _sign(job: Job, of: Results) -> tuple[publish.Signed, ...]:
+    return tuple(
+        publish.Signed(
+            predicate_type=claim.predicate_type,
+            bundle=sign_statement(claim.statement, job.publishing.signer),
+            everywhere=claim.everywhere,
+        )
+        for claim in of[ATTEST]
+    )
+
+
+SIGN = Step[Job, tuple[publish.Signed, ...]](
+    name="sign",
+    does="signs each statement",
+    run=_sign,
+    uses=(ATTEST,),
+    shows=lambda signed: {"bundles": len(signed)},
+)
+
+
+async def _push(job: Job, of: Results) -> int:
+    store, packed, signed = job.publishing.store, of[PACK], of[SIGN]
+    publish.push(store, packed)
+    publish.push_evidence(store, packed, signed)
+    return len(packed.blobs)
+
+
+PUSH = Step[Job, int](
+    name="push",
+    does="writes content and evidence by digest",
+    run=_push,
+    uses=(PACK, SIGN),
+    shows=lambda blobs: {"blobs": blobs},
+)
+
+
+def verdict(job: Job, of: Results) -> Verdict:
+    """What the host's own verifier says of the package in the store.
+
+    Raises:
+        MinisealError: the code of the check that says no.
+    """
+    project = of[RESOLVE].project
+    return verify(
+        project.manifest.app_id,
+        job.publishing.store,
+        of[PACK].package.descriptor.digest,
+        job.publishing.policy(project),
+        now=job.making.clock(),
+    )
+
+
+async def _verify(job: Job, of: Results) -> Verdict:
+    return verdict(job, of)
+
+
+VERIFY = Step[Job, Verdict](
+    name="verify",
+    does="runs the host's own verifier over what the store serves",
+    run=_verify,
+    uses=(RESOLVE, PACK, PUSH),
+    shows=lambda verdict: {"evidence": len(verdict.evidence)},
+)
+
+
+async def _tag(job: Job, of: Results) -> tuple[str, ...]:
+    return publish.tag(job.publishing.store, of[PACK])
+
+
+TAG = Step[Job, tuple[str, ...]](
+    name="tag",
+    does="lets the version's tags name the release, the package's last",
+    run=_tag,
+    uses=(PACK, VERIFY),
+    shows=lambda tags: {"tags": ", ".join(tags)},
+)
+
+STEPS: tuple[Step[Job, Any], ...] = (ORIGIN, GATE, ATTEST, SIGN, PUSH, VERIFY, TAG)
