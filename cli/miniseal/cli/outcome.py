@@ -9,10 +9,10 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from unicodedata import category
 
 import click
 
+from miniseal.cli.printable import printable
 from miniseal.formats.errors import Code, EnvironmentalError, MinisealError, UsageError
 
 __all__ = ["EXTRA_MISSING", "Outcome", "Verb", "show_error"]
@@ -34,11 +34,13 @@ class Outcome:
         result: the `result` member of `--json`.
         lines: the same for people, printed on stdout.
         exit_code: 1 where the command's answer is no.
+        error: why it is no, where the result has more to say than an error does.
     """
 
     result: Mapping[str, object]
     lines: tuple[str, ...] = ()
     exit_code: int = 0
+    error: MinisealError | None = None
 
 
 class Verb(click.Command):
@@ -70,13 +72,16 @@ class Verb(click.Command):
         except MinisealError as error:
             show_error(error, schema if as_json else None)
             return error.exit_code
+        said = outcome.error.to_json() if outcome.error else None
         if as_json:
             ok = outcome.exit_code == 0
-            document = {"schema": schema, "ok": ok, "result": outcome.result, "error": None}
+            document = {"schema": schema, "ok": ok, "result": outcome.result, "error": said}
             click.echo(_json(document))
         else:
             for line in outcome.lines:
-                click.echo(_printable(line))
+                click.echo(printable(line))
+            if outcome.error is not None:
+                show_error(outcome.error, None)
         return outcome.exit_code
 
     def _outcome(self, ctx: click.Context) -> Outcome:
@@ -100,11 +105,11 @@ def show_error(error: MinisealError, schema: str | None) -> None:
         click.echo(_json(document))
         return
     label = "usage" if isinstance(error, UsageError) else "error"
-    click.echo(_printable(f"{label}: {error.message} [{error.code}]"), err=True)
+    click.echo(printable(f"{label}: {error.message} [{error.code}]"), err=True)
     for name in ("found", "expected", "hint"):
         value = getattr(error, name)
         if value:
-            click.echo(_printable(f"  {name + ':':<9} {value}"), err=True)
+            click.echo(printable(f"  {name + ':':<9} {value}"), err=True)
 
 
 def _json(document: Mapping[str, object]) -> str:
@@ -115,13 +120,3 @@ def _json(document: Mapping[str, object]) -> str:
     except UnicodeEncodeError:
         return json.dumps(document, indent=2)
     return text
-
-
-def _printable(text: str) -> str:
-    """The text without what a terminal would obey: names in it may be a stranger's."""
-    return "".join(
-        char
-        if char in "\n\t" or category(char)[0] not in "CZ" or category(char) == "Zs"
-        else char.encode("unicode_escape").decode("ascii")
-        for char in text
-    )

@@ -1,0 +1,22 @@
+"""Texts of strangers, made fit for a terminal: names, output and errors may hold what it obeys."""
+
+from unicodedata import category
+
+__all__ = ["one_line", "printable"]
+
+
+def printable(text: str) -> str:
+    """The text without what a terminal would obey; line ends and tabs stay."""
+    return "".join(char if char in "\n\t" else _plain(char) for char in text)
+
+
+def one_line(text: str) -> str:
+    """The same on one line: a line end in it is escaped, a tab is a space."""
+    return "".join(" " if char == "\t" else _plain(char) for char in text)
+
+
+def _plain(char: str) -> str:
+    kind = category(char)
+    if kind[0] not in "CZ" or kind == "Zs":
+        return char
+    return char.encode("unicode_escape").decode("ascii")
