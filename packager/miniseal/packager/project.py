@@ -11,6 +11,7 @@ from pathlib import Path
 from miniseal.formats import package
 from miniseal.formats.errors import FormatError
 from miniseal.formats.manifest import MiniAppManifest
+from miniseal.formats.predicates.openvex import Document
 from miniseal.formats.ustar import check_name
 from miniseal.packager.lock import LOCK_INVALID, Lock, Tool
 from miniseal.packager.recipe import Recipe
@@ -75,7 +76,29 @@ class Project:
         if toolchain.entry:
             _check_entry(tree, settings.build.entry)
         project.recipe()
+        _chosen(tree, "build.inputs", settings.build.inputs)
+        project.vex()
         return project
+
+    def vex(self) -> tuple[Document, ...]:
+        """The OpenVEX documents that `[scan] vex` names.
+
+        Raises:
+            UsageError: `project-invalid`, for one that is not there or is no OpenVEX document.
+        """
+        return tuple(_vex(self.tree, path) for path in dict.fromkeys(self.settings.scan.vex))
+
+    @property
+    def build_files(self) -> tuple[TreeFile, ...]:
+        """What the toolchain sees: all but the assets, `miniseal.toml` and `miniseal.lock`.
+
+        An asset that is the entry, or that `[build] inputs` names, is seen as well.
+        """
+        build = self.settings.build
+        seen = {file.path for file in _chosen(self.tree, "build.inputs", build.inputs)}
+        seen.add(build.entry or "")
+        hidden = {SETTINGS_FILE, LOCK_FILE, *self.assets} - seen
+        return tuple(file for file in self.tree.files if file.path not in hidden)
 
     def recipe(self) -> Recipe | None:
         """How to compile the project; None for `prebuilt`, whose wasm is `build.entry` itself."""
@@ -104,6 +127,22 @@ def _read(tree: Tree, name: str) -> bytes:
     return tree.read(name)
 
 
+def _vex(tree: Tree, path: str) -> Document:
+    _check_relative("scan.vex", path)
+    if path not in tree:
+        raise PROJECT_INVALID(
+            "scan.vex names what is not a file of the source tree", found=repr(path)[:200]
+        )
+    try:
+        return Document.from_bytes(tree.read(path))
+    except FormatError as error:
+        raise PROJECT_INVALID(
+            f"{path} is not an OpenVEX document: {error.message}",
+            found=error.found,
+            expected=error.expected,
+        ) from error
+
+
 def _check_entry(tree: Tree, entry: str | None) -> None:
     if entry is None:
         return  # said better by the toolchain
@@ -127,15 +166,21 @@ def _check_permissions(settings: Settings, manifest: MiniAppManifest) -> None:
             )
 
 
-def _assets(tree: Tree, include: tuple[str, ...]) -> dict[str, bytes]:
+def _chosen(tree: Tree, what: str, patterns: tuple[str, ...]) -> tuple[TreeFile, ...]:
+    """The files that match one of `patterns`, each of which must match one."""
     chosen: dict[str, TreeFile] = {}
-    for pattern in include:
-        _check_relative("assets.include", pattern)
+    for pattern in patterns:
+        _check_relative(what, pattern)
         parts = pattern.split("/")
         matched = [file for file in tree.files if _matches(parts, file.path.split("/"))]
         if not matched:
-            raise PROJECT_INVALID("assets.include matches no file", found=repr(pattern)[:200])
+            raise PROJECT_INVALID(f"{what} matches no file", found=repr(pattern)[:200])
         chosen.update((file.path, file) for file in matched)
+    return tuple(chosen.values())
+
+
+def _assets(tree: Tree, include: tuple[str, ...]) -> dict[str, bytes]:
+    chosen = {file.path: file for file in _chosen(tree, "assets.include", include)}
     for name in chosen:
         try:
             check_name(name)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from miniseal.formats.config import MEMORY_MOST, check_hosts
 from miniseal.formats.errors import Code, UsageError
+from miniseal.formats.licenses import is_pattern
 from miniseal.formats.manifest import check_permission_name
 from miniseal.formats.package import Limits
 from miniseal.formats.strictjson import MAX_INTEGER
@@ -30,6 +31,7 @@ __all__ = [
     "Publish",
     "Scan",
     "Settings",
+    "Severity",
 ]
 
 PROJECT_INVALID = Code(
@@ -41,6 +43,7 @@ PROJECT_INVALID = Code(
     remedy="correct the member that the message names; docs/reference lists them all",
 )
 
+Severity = Literal["critical", "high", "medium", "low"]
 _STRICT: dict[str, object] = {"extra": "forbid", "strict": True}
 _INT64_LEAST = -(2**63)
 _UINT64_MOST = 2**64 - 1
@@ -56,6 +59,7 @@ class Build:
         output: what is built; core modules only.
         args: extra compiler options, recorded in the provenance.
         command: for toolchain `command`: what to run.
+        inputs: globs of the assets that the compiler reads too; it sees no others.
     """
 
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
@@ -64,6 +68,7 @@ class Build:
     output: Literal["core"] = "core"
     args: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,10 +117,22 @@ class CommandTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """`[scan]`: the lowest severity that fails a release of this project."""
+    """`[scan]`: this project's own bar; a platform's policy is another, and both have to be met.
+
+    Attributes:
+        fail_on: the lowest severity of a vulnerability that fails a release.
+        fail_on_misconfiguration: the same for settings in configuration files.
+        ignore_unfixed: whether to let pass what no other version of the package mends.
+        deny_licenses: SPDX identifiers, or patterns such as `GPL-*`, that no part may be under.
+        vex: OpenVEX documents of the source tree, by their paths.
+    """
 
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
-    fail_on: Literal["critical", "high", "medium", "low"] = "high"
+    fail_on: Severity = "high"
+    fail_on_misconfiguration: Severity = "high"
+    ignore_unfixed: bool = False
+    deny_licenses: tuple[str, ...] = ()
+    vex: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +216,13 @@ def _check(settings: Settings) -> None:
             f"limits.{name} is out of range",
             f"an integer from 1 to {most}",
             str(value)[:40],
+        )
+    for pattern in settings.scan.deny_licenses:
+        _require(
+            is_pattern(pattern),
+            "scan.deny_licenses has something that is no licence",
+            "an SPDX identifier, with * for any characters",
+            repr(pattern)[:100],
         )
     for index, call in enumerate(settings.test):
         for value in (*call.args, *call.expect):

@@ -17,6 +17,7 @@ from miniseal.formats.bundle import Bundle
 from miniseal.formats.dsse import IN_TOTO_PAYLOAD_TYPE
 from miniseal.formats.errors import Code, FormatError, MinisealError
 from miniseal.formats.oci import Descriptor
+from miniseal.formats.predicates.openvex import Document
 from miniseal.formats.predicates.provenance import Provenance
 from miniseal.formats.predicates.sbom import Sbom
 from miniseal.formats.predicates.scai import Scai
@@ -49,7 +50,7 @@ _NEVER = 2**63
 
 _READERS = {
     URIS[kind]: kind.from_json
-    for kind in (Provenance, Sbom, Vulns, TestResult, Scai, CosignSignature)
+    for kind in (Provenance, Sbom, Vulns, TestResult, Scai, Document, CosignSignature)
 }
 
 
@@ -75,6 +76,8 @@ class Keyring:
             (Scai, require.capabilities),
         )
         required = {URIS[kind]: rule.signers for kind, rule in rules if rule is not None}
+        if require.vulnerabilities is not None:
+            required[URIS[Document]] = require.vulnerabilities.vex_signers
         for predicate_type, signers in {**publishing, **required}.items():
             for signer in signers:
                 for key in policy.keys[signer]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
 from miniseal.formats.errors import Code, MinisealError, VerificationError
-from miniseal.formats.predicates import provenance, sbom, scai, test_result, vulns
+from miniseal.formats.predicates import openvex, provenance, sbom, scai, test_result, vulns
+from miniseal.formats.predicates.openvex import Document
 from miniseal.formats.predicates.provenance import Provenance
 from miniseal.formats.predicates.sbom import Sbom
 from miniseal.formats.predicates.scai import Scai
@@ -102,6 +103,7 @@ URIS: dict[type, str] = {
     Vulns: vulns.PREDICATE_TYPE,
     TestResult: test_result.PREDICATE_TYPE,
     Scai: scai.PREDICATE_TYPE,
+    Document: openvex.PREDICATE_TYPE,
     CosignSignature: "https://sigstore.dev/cosign/sign/v1",
 }
 """The predicateType of each kind of predicate that the checks know."""

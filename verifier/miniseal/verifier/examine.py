@@ -24,6 +24,7 @@ from miniseal.verifier.fetch import Content, Fetched, fetch, fetch_content
 from miniseal.verifier.policy.policy import Policy
 from miniseal.verifier.source import Source
 from miniseal.verifier.verdict import Verdict, Verified
+from miniseal.verifier.vex import Identity
 
 __all__ = ["VERIFICATION_FAILED", "Examined", "examine", "refusing", "verify"]
 
@@ -102,7 +103,8 @@ def examine(app_id: str, source: Source, reference: str, policy: Policy, now: in
     wasm = config.wasm.digest
     check_package(policy, config, package.digest, (wasm,))
     collected = sift(policy, collect(source, package, Keyring(policy, namespace), now))
-    relied = check_required(namespace, collected, policy, wasm=wasm, now=now)
+    identity = Identity.of(config, package.digest)
+    relied = check_required(namespace, collected, policy, identity=identity, wasm=wasm, now=now)
     content = fetch_content(source, fetched)
     check_package(policy, config, package.digest, content.wasm_digests())
     grants = check_permissions(policy, namespace, config, content.parts)
@@ -113,6 +115,7 @@ def examine(app_id: str, source: Source, reference: str, policy: Policy, now: in
         namespace=namespace.apps,
         grants=grants,
         evidence=tuple(map(Verified.of, collected.evidence)),
+        suppressed=relied.suppressed,
         policy_serial=policy.serial,
         policy_digest=policy.digest,
         verified_at=now,

@@ -1,19 +1,25 @@
-"""When a scan is too bad or too old: pure functions of a predicate and a rule.
+"""When a scan is too bad or too old, or a licence not wanted: pure functions of facts and a rule.
 
-The verifier's check and the pipeline's gate use the same ones. Who made the scan is not asked here.
+The verifier's checks and the pipeline's gate use the same ones. Who found the facts is not asked
+here, and which findings count is `vex`'s.
 """
 
+from collections.abc import Iterable
+
 from miniseal.formats.errors import Code, VerificationError
+from miniseal.formats.licenses import denied, is_known
 from miniseal.formats.predicates.vulns import Finding, Vulns
 from miniseal.formats.times import from_text, to_text
 
 __all__ = [
     "FUTURE_SKEW",
+    "LICENSE_DENIED",
     "SCAN_FROM_FUTURE",
     "SCAN_STALE",
     "SEVERITIES",
     "VULNERABILITY_THRESHOLD",
     "check_age",
+    "check_licenses",
     "check_severity",
     "exceeding",
     "rank",
@@ -31,6 +37,13 @@ VULNERABILITY_THRESHOLD = Code(
     meaning="the latest scan found vulnerabilities of the threshold's severity or worse",
     cause="a dependency has a known vulnerability, or one of unknown severity",
     remedy="update the dependency that the message names, and release again",
+)
+LICENSE_DENIED = Code(
+    "license-denied",
+    VerificationError,
+    meaning="a part of the package is under a licence that the rule denies, or under none known",
+    cause="a dependency with such a licence, also one that came with another dependency",
+    remedy="do without the part that the message names, or have the rule changed",
 )
 SCAN_STALE = Code(
     "scan-stale",
@@ -73,6 +86,36 @@ def check_severity(scan: Vulns, fail_on: str) -> None:
             found=shown + (", ..." if len(bad) > 5 else ""),
             expected=f"nothing {fail_on} or worse",
         )
+
+
+def check_licenses(
+    parts: Iterable[tuple[str, tuple[str, ...]]], patterns: tuple[str, ...], *, unknown: bool = True
+) -> None:
+    """Refuse licences that a pattern denies (`miniseal.formats.licenses`).
+
+    Args:
+        parts: what is shipped, by name, each with all of its licences; every one of them holds.
+        patterns: of denied licences.
+        unknown: whether a part may have no licence that is known.
+
+    Raises:
+        VerificationError: `license-denied`.
+    """
+    for name, licenses in parts:
+        for each in licenses:
+            found = denied(each, patterns)
+            if found is not None:
+                raise LICENSE_DENIED(
+                    f"{name} is under a denied licence",
+                    found=each[:200] if found == each else f"{found} in {each}"[:200],
+                    expected=f"none of {', '.join(patterns)}",
+                )
+        if not unknown and not any(map(is_known, licenses)):
+            raise LICENSE_DENIED(
+                f"{name} is under no known licence",
+                found=", ".join(licenses)[:200] or "none",
+                expected="an SPDX expression",
+            )
 
 
 def scanned(scan: Vulns) -> int:

@@ -13,6 +13,7 @@ from miniseal.formats.times import to_text
 from miniseal.verifier.checks.deny import toolchain_digests
 from miniseal.verifier.evidence import URIS, Evidence
 from miniseal.verifier.host.record import Grants
+from miniseal.verifier.vex import Suppressed
 
 __all__ = ["Verdict", "Verified"]
 
@@ -81,6 +82,7 @@ class Verdict:
         namespace: the policy's pattern that applied.
         grants: what a host may give to the program.
         evidence: everything that was verified, relied upon or not.
+        suppressed: findings of the latest scans that did not count, with who says so and why.
         policy_serial: of the policy.
         policy_digest: of the policy with everything it names.
         verified_at: seconds since 1970.
@@ -92,6 +94,7 @@ class Verdict:
     namespace: str
     grants: Grants
     evidence: tuple[Verified, ...]
+    suppressed: tuple[Suppressed, ...]
     policy_serial: int
     policy_digest: str
     verified_at: int
@@ -118,6 +121,7 @@ class Verdict:
             "grants": self.grants.to_json(),
             "limits": dict(self.grants.limits),
             "evidence": [each.to_json() for each in self.evidence],
+            "suppressed": [each.to_json() for each in self.suppressed],
             "policy": {"serial": self.policy_serial, "digest": self.policy_digest},
             "verified": to_text(self.verified_at),
             "expires": self.expires,

@@ -1,7 +1,7 @@
 """CycloneDX 1.4 to 1.7 JSON as a predicate: what it describes, and its parts.
 
-The document is the predicate. It is made elsewhere and not written here; licences, dependencies,
-services and vulnerabilities are not looked at, and no JSON Schema is applied.
+The document is the predicate. It is made elsewhere and not written here; dependencies, services and
+vulnerabilities are not looked at, and no JSON Schema is applied.
 """
 
 from dataclasses import dataclass
@@ -30,12 +30,18 @@ class Component:
         version: or None.
         purl: or None.
         hashes: algorithm, as CycloneDX spells it (`SHA-256`), to lower-case hex digits.
+        type: for example `library` or `file`.
+        scope: `required`, `optional` or `excluded`: not part of what is shipped.
+        licenses: SPDX expressions, identifiers or free texts; every one of them holds.
     """
 
     name: str
     version: str | None
     purl: str | None
     hashes: dict[str, str]
+    type: str = "library"
+    scope: str = "required"
+    licenses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +103,22 @@ def _components(members: Members) -> tuple[Component, ...]:
                 version=optional_text(part, "version"),
                 purl=optional_text(part, "purl"),
                 hashes=_hashes(part),
+                type=optional_text(part, "type") or "library",
+                scope=optional_text(part, "scope") or "required",
+                licenses=tuple(map(_license, optional_children(part, "licenses"))),
             )
             for part in level
         ]
         level = [below for part in level for below in optional_children(part, "components")]
     return tuple(found)
+
+
+def _license(choice: Members) -> str:
+    """An entry of `licenses`: an expression, or one licence by its identifier or its name."""
+    if "expression" in choice:
+        return choice.string("expression")
+    found = choice.child("license")
+    return optional_text(found, "id") or found.string("name")
 
 
 def _hashes(component: Members) -> dict[str, str]:

@@ -66,6 +66,14 @@ class Finding:
             **{name: text for name, text in texts.items() if isinstance(text, str)},
         )
 
+    @property
+    def has_no_fix(self) -> bool:
+        """Whether the scanner knows the version that is there, and none that is better.
+
+        A scanner that names neither has not said so, and nothing may follow from its silence.
+        """
+        return self.installed is not None and self.fixed is None
+
     def to_json(self) -> dict[str, object]:
         """The entry as a JSON object."""
         notes = {name: getattr(self, name) for name in _NOTES if getattr(self, name) is not None}

@@ -36,6 +36,12 @@ VALID: dict[str, Any] = {
             "name": "left",
             "version": "1.0.0",
             "purl": "pkg:npm/left@1.0.0",
+            "scope": "excluded",
+            "licenses": [
+                {"license": {"id": "MIT", "url": "https://example.org/mit"}},
+                {"license": {"name": "The left licence"}},
+                {"expression": "MIT OR Apache-2.0"},
+            ],
             "components": [{"type": "library", "name": "inner", "components": []}],
         },
         {"type": "file", "name": "logo.png", "hashes": [{"alg": "SHA-256", "content": "AB" * 32}]},
@@ -55,8 +61,21 @@ def test_a_document_is_read() -> None:
         serial_number="urn:uuid:00000000-0000-4000-8000-000000000000",
         hashes={"SHA-256": DIGITS, "SHA-512": DIGITS * 2},
         components=(
-            Component(name="left", version="1.0.0", purl="pkg:npm/left@1.0.0", hashes={}),
-            Component(name="logo.png", version=None, purl=None, hashes={"SHA-256": "ab" * 32}),
+            Component(
+                name="left",
+                version="1.0.0",
+                purl="pkg:npm/left@1.0.0",
+                hashes={},
+                scope="excluded",
+                licenses=("MIT", "The left licence", "MIT OR Apache-2.0"),
+            ),
+            Component(
+                name="logo.png",
+                version=None,
+                purl=None,
+                hashes={"SHA-256": "ab" * 32},
+                type="file",
+            ),
             Component(name="inner", version=None, purl=None, hashes={}),
         ),
     )
@@ -138,6 +157,12 @@ def test_the_same_hash_twice_is_read_and_another_one_is_refused() -> None:
         {"components": [{"name": "left", "version": 1}]},
         {"components": [{"name": "left", "purl": []}]},
         {"components": [{"name": "left", "components": [{}]}]},
+        {"components": [{"name": "left", "scope": 1}]},
+        {"components": [{"name": "left", "licenses": ["MIT"]}]},
+        {"components": [{"name": "left", "licenses": [{}]}]},
+        {"components": [{"name": "left", "licenses": [{"license": {"id": 1}}]}]},
+        {"components": [{"name": "left", "licenses": [{"license": {}}]}]},
+        {"components": [{"name": "left", "licenses": [{"expression": ""}]}]},
     ],
 )
 def test_a_malformed_document_is_refused(change: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from miniseal.verifier.checks.vulnerabilities import check_vulnerabilities
 from miniseal.verifier.evidence import Collected, Evidence
 from miniseal.verifier.policy.model import Namespace
 from miniseal.verifier.policy.policy import Policy
+from miniseal.verifier.vex import Identity, Suppressed
 
 __all__ = ["Relied", "check_required"]
 
@@ -22,14 +23,22 @@ class Relied:
     Attributes:
         evidence: the statements.
         ends: when some of them get too old, seconds since 1970.
+        suppressed: findings of scans that did not count.
     """
 
     evidence: tuple[Evidence[object], ...]
     ends: tuple[int, ...]
+    suppressed: tuple[Suppressed, ...] = ()
 
 
 def check_required(
-    namespace: Namespace, collected: Collected, policy: Policy, *, wasm: str, now: int
+    namespace: Namespace,
+    collected: Collected,
+    policy: Policy,
+    *,
+    identity: Identity,
+    wasm: str,
+    now: int,
 ) -> Relied:
     """Check every rule of the namespace's `require`, and that a publisher has signed.
 
@@ -37,6 +46,7 @@ def check_required(
         namespace: whose rules.
         collected: the evidence.
         policy: signers and builders.
+        identity: of the package.
         wasm: digest of the package's wasm.
         now: seconds since 1970.
 
@@ -46,17 +56,19 @@ def check_required(
     require = namespace.require
     relied: list[Evidence[object]] = []
     ends: list[int] = []
+    suppressed: tuple[Suppressed, ...] = ()
     if require.provenance is not None:
         relied += check_provenance(require.provenance, collected, policy)
     if require.sbom is not None:
         relied += check_sbom(require.sbom, collected, policy, wasm)
     if require.vulnerabilities is not None:
-        scans, end = check_vulnerabilities(require.vulnerabilities, collected, policy, now)
-        relied += scans
-        ends.append(end)
+        judged = check_vulnerabilities(require.vulnerabilities, collected, policy, identity, now)
+        relied += judged.evidence
+        ends.append(judged.end)
+        suppressed = judged.suppressed
     if require.checks is not None:
         relied += check_results(require.checks, collected, policy)
     if require.capabilities is not None:
         relied += rely(collected, Scai, require.capabilities.signers, policy)
     relied += check_publisher(namespace, collected, policy)
-    return Relied(evidence=tuple(relied), ends=tuple(ends))
+    return Relied(evidence=tuple(relied), ends=tuple(ends), suppressed=suppressed)

@@ -1,7 +1,10 @@
 """The bill of materials: one by an accepted signer that describes this package's wasm.
 
-What is in it is not judged here; the scan of it is evidence of its own.
+Of what is in it only the licences are judged here, of the parts that are shipped; the scan of it is
+evidence of its own.
 """
+
+from collections.abc import Iterator
 
 from miniseal.formats.errors import Code, VerificationError
 from miniseal.formats.predicates.sbom import Sbom
@@ -9,6 +12,7 @@ from miniseal.verifier.checks.signer import rely
 from miniseal.verifier.evidence import Collected, Evidence
 from miniseal.verifier.policy import model
 from miniseal.verifier.policy.policy import Policy
+from miniseal.verifier.thresholds import check_licenses
 
 __all__ = ["SBOM_MISMATCH", "check_sbom"]
 
@@ -27,7 +31,7 @@ def check_sbom(
     """The bills of materials that meet the rule; `wasm` is the digest that they have to describe.
 
     Raises:
-        VerificationError: `sbom-mismatch`, or as `checks.signer.rely`.
+        VerificationError: `sbom-mismatch`, `license-denied`, or as `checks.signer.rely`.
     """
 
     def accept(evidence: Evidence[Sbom], signer: str) -> None:
@@ -38,5 +42,14 @@ def check_sbom(
                 found=evidence.predicate.hashes.get("SHA-256", "no SHA-256"),
                 expected=wasm,
             )
+        parts = _parts(evidence.predicate)
+        check_licenses(parts, rule.deny_licenses, unknown=rule.unknown_licenses == "allow")
 
     return rely(collected, Sbom, rule.signers, policy, accept)
+
+
+def _parts(sbom: Sbom) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """What somebody else wrote and the package ships; the program's own files are its author's."""
+    for each in sbom.components:
+        if each.scope != "excluded" and each.type != "file":
+            yield each.purl or each.name, each.licenses

@@ -113,11 +113,19 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sbom:
-    """`require.sbom`: one by one of these signers that describes the package's wasm."""
+    """`require.sbom`: one by one of these signers that describes the package's wasm.
+
+    Attributes:
+        signers: who may list the parts.
+        deny_licenses: SPDX identifiers, or patterns such as `GPL-*`, that no part may be under.
+        unknown_licenses: what becomes of a part without a known licence.
+    """
 
     __pydantic_config__: ClassVar = _STRICT
 
     signers: tuple[str, ...]
+    deny_licenses: tuple[str, ...] = ()
+    unknown_licenses: Literal["allow", "refuse"] = "allow"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +136,8 @@ class Vulnerabilities:
         signers: who may scan.
         max_age: of scan and database, for example `14d`.
         fail_on: the mildest severity that refuses; what is unknown counts as critical.
+        ignore_unfixed: whether findings are let pass that no other version of the package mends.
+        vex_signers: whose VEX documents suppress findings; a publisher's only if it is named.
     """
 
     __pydantic_config__: ClassVar = _STRICT
@@ -135,6 +145,8 @@ class Vulnerabilities:
     signers: tuple[str, ...]
     max_age: str
     fail_on: Literal["low", "medium", "high", "critical"]
+    ignore_unfixed: bool = False
+    vex_signers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from miniseal.formats.digest import check_digest
 from miniseal.formats.errors import Code, FormatError, UsageError
+from miniseal.formats.licenses import is_pattern
 from miniseal.formats.strictjson import MAX_INTEGER
 from miniseal.verifier.policy.model import Builder, Deny, Document, Host, Namespace, Require, Signer
 from miniseal.verifier.policy.patterns import codes, is_app_pattern, is_host_pattern, seconds
@@ -109,8 +110,13 @@ def _check_require(where: str, require: Require, document: Document) -> None:
             _check_signers(f"{where}.{name}.signers", rule.signers, document)
     if require.provenance is not None:
         _check_level(f"{where}.provenance", require, document)
+    if require.sbom is not None:
+        _check_licenses(f"{where}.sbom.deny_licenses", require.sbom.deny_licenses)
     if require.vulnerabilities is not None:
-        _check_age(f"{where}.vulnerabilities.max_age", require.vulnerabilities.max_age)
+        vulnerabilities = f"{where}.vulnerabilities"
+        _check_age(f"{vulnerabilities}.max_age", require.vulnerabilities.max_age)
+        vex = require.vulnerabilities.vex_signers
+        _check_signers(f"{vulnerabilities}.vex_signers", vex, document, least=0)
     if require.checks is not None:
         _texts(f"{where}.checks.passed", require.checks.passed, least=1)
 
@@ -169,8 +175,16 @@ def _check_digest(where: str, text: str, otherwise: str) -> None:
         raise invalid(where, f"is {otherwise}", text) from error
 
 
-def _check_signers(where: str, names: tuple[str, ...], document: Document) -> None:
-    _texts(where, names, least=1)
+def _check_licenses(where: str, patterns: tuple[str, ...]) -> None:
+    _unique(where, (pattern.lower() for pattern in patterns))
+    for pattern in patterns:
+        if not is_pattern(pattern):
+            expected = "an SPDX identifier, with * for any characters"
+            raise invalid(where, "has something that is no licence", pattern, expected)
+
+
+def _check_signers(where: str, names: tuple[str, ...], document: Document, least: int = 1) -> None:
+    _texts(where, names, least=least)
     for name in names:
         if name not in document.signer:
             raise invalid(where, "names a signer that is not there", name, "a [signer.NAME] table")
