@@ -18,11 +18,11 @@ from miniseal.pipeline.flow.prove import (
 )
 from miniseal.pipeline.graph import Results, Step
 from miniseal.pipeline.steps import attest, publish
-from miniseal.pipeline.steps.gate import Checks
-from miniseal.pipeline.steps.gate import gate_simple as gate
+from miniseal.pipeline.steps.gate import Checks, Gated, bars_of, gate
 from miniseal.pipeline.steps.resolve import Origin, origin
 from miniseal.pipeline.steps.scan import predicate_of
 from miniseal.verifier import Verdict, verify
+from miniseal.verifier.vex import Identity
 
 __all__ = ["ATTEST", "GATE", "PUSH", "SIGN", "STEPS", "TAG", "VERIFY", "Judged", "verdict"]
 
@@ -45,7 +45,7 @@ class Judged:
     """What is claimed of all scans, and what the gate made of it."""
 
     vulns: Vulns
-    gated: Checks
+    gated: Gated
 
 
 async def _gate(job: Job, of: Results) -> Judged:
@@ -57,9 +57,16 @@ async def _gate(job: Job, of: Results) -> Judged:
         started=min(timed.started for timed in scans.values()),
         finished=max(timed.finished for timed in scans.values()),
     )
-    secrets = tuple(secret for timed in scans.values() for secret in timed.scan.secrets)
-    fail_on = project.settings.scan.fail_on
-    gated = gate(vulns, secrets, fail_on=fail_on, rebuilt=of[REBUILD])
+    publishing = job.publishing
+    gated = gate(
+        identity=Identity.of(of[PACK].config, of[PACK].package.descriptor.digest),
+        vulns=vulns,
+        scans={place: timed.scan for place, timed in scans.items()},
+        bars=bars_of(project, publishing.policy(project), hint=publishing.signer.hint),
+        vex=project.vex(),
+        rebuilt=of[REBUILD],
+        now=int(job.making.clock()),
+    )
     return Judged(vulns=vulns, gated=gated)
 
 
@@ -67,9 +74,10 @@ GATE = Step[Job, Judged](
     name="gate",
     does="holds what was found against the thresholds",
     run=_gate,
-    uses=(RESOLVE, REBUILD, TEST, SCANNER, SCAN_SOURCE, SCAN_PACKAGE, SCAN_BILL),
+    uses=(RESOLVE, PACK, REBUILD, TEST, SCANNER, SCAN_SOURCE, SCAN_PACKAGE, SCAN_BILL),
     shows=lambda judged: {
         "findings": len(judged.vulns.findings),
+        "suppressed": len(judged.gated.suppressed),
     },
 )
 
@@ -92,7 +100,7 @@ async def _attest(job: Job, of: Results) -> tuple[attest.Claim, ...]:
         ),
         bill=bill,
         scan=of[GATE].vulns,
-        pipeline=of[GATE].gated,
+        pipeline=of[GATE].gated.checks,
         program=Checks(passed=("program",)) if ran else Checks(warned=("program",)),
     )
 

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,7 @@ LIMIT = 2 * 1024 * 1024 * 1024
 _DIGEST = 32
 _ENTRY_LIMIT = 512 * 1024 * 1024
 _KEY_LENGTH = 64
+_LEFT_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +126,7 @@ class StepCache:
         Returns:
             How many bytes were removed.
         """
+        self._sweep()
         entries = list(self.entries())
         held, removed = sum(entry.size for entry in entries), 0
         if held <= limit:
@@ -135,6 +138,15 @@ class StepCache:
                 entry.path.unlink()
             removed += entry.size
         return removed
+
+    def _sweep(self) -> None:
+        """Remove what a writer that was killed has left."""
+        old = time.time() - _LEFT_SECONDS
+        with contextlib.suppress(FileNotFoundError), os.scandir(self._folder) as found:
+            for file in found:
+                with contextlib.suppress(OSError):
+                    if file.name.startswith(".") and file.stat().st_mtime < old:
+                        Path(file).unlink()
 
     def _last(self, project: str, step: str) -> Path:
         name = hashlib.sha256(project.encode("utf-8", "surrogateescape")).hexdigest()[:32]

@@ -14,4 +14,4 @@ def resolved(tmp_path: Path) -> Resolved:
     project = Project.load(EXAMPLES / "greeting")
     snapshot = tmp_path / "source"
     project.tree.copy(snapshot)
-    return Resolved(project=project, snapshot=snapshot, uri=None, commit=None)
+    return Resolved(project=project, snapshot=snapshot)

@@ -7,16 +7,18 @@ from miniseal.formats.predicates import provenance, sbom, scai, test_result, vul
 from miniseal.formats.predicates.vulns import Vulns
 from miniseal.formats.statement import Statement
 from miniseal.packager import Packed, pack
+from miniseal.pipeline.engines.engine import Description, Image
 from miniseal.pipeline.steps.attest import (
     BUILDER_ISOLATED,
     BUILDER_UNSAFE,
     Build,
     Claim,
     checks,
+    provenance_of,
     statements,
 )
 from miniseal.pipeline.steps.gate import Checks
-from miniseal.pipeline.steps.resolve import Resolved
+from miniseal.pipeline.steps.resolve import Origin, Resolved
 from miniseal.pipeline.steps.sbom import bill_of
 
 WASM = b"\0asm\1\0\0\0"
@@ -41,12 +43,11 @@ def build(resolved: Resolved) -> Build:
     recipe = resolved.project.recipe()
     assert recipe is not None
     return Build(
-        source=resolved.source,
+        source=Origin(uri=None, commit=None).of(resolved.project),
         settings=resolved.project.settings,
         tools=recipe.tools,
         toolchain=resolved.project.toolchain,
-        engine="local",
-        isolated=True,
+        engine=Description(name="local", isolation="bwrap"),
         invocation="urn:uuid:1",
         started=TIME,
         finished=TIME,
@@ -106,11 +107,15 @@ def test_provenance_names_source_tools_and_builder(packed: Packed, build: Build)
         "https://miniseal.dev/toolchains/wat",
         "pkg:pypi/wasmtime@50.0.1",
     ]
-    assert read.internal_parameters == {"engine": "local", "isolated": True, "network": False}
+    assert read.internal_parameters == {
+        "engine": {"name": "local", "version": None},
+        "isolation": "bwrap",
+        "network": False,
+    }
 
 
 def test_a_build_without_isolation_is_another_builders(packed: Packed, build: Build) -> None:
-    unsafe = replace(build, isolated=False)
+    unsafe = replace(build, engine=Description(name="local", isolation=None))
 
     statement = Statement.from_bytes(_claims(packed, unsafe)[0].statement)
 
@@ -136,3 +141,16 @@ def test_the_bill_is_the_same_twice_and_describes_the_wasm(packed: Packed, build
     assert json.dumps(bills[0]) == json.dumps(bills[1])
     assert sbom.Sbom.from_json(bills[0]).describes(packed.config.wasm.digest)
     assert "timestamp" not in json.dumps(bills[0])
+
+
+def test_provenance_names_the_images_that_a_build_ran_in(build: Build) -> None:
+    image = Image(name="registry.example/base", digest="sha256:" + "ab" * 32)
+    inside = replace(
+        build, engine=Description(name="dagger", isolation="x", version="v1", images=(image,))
+    )
+
+    read = provenance.Provenance.from_json(provenance_of(inside))
+
+    named = {found.name: found for found in read.dependencies}
+    assert named["registry.example/base"].digest == {"sha256": "ab" * 32}
+    assert read.internal_parameters["engine"] == {"name": "dagger", "version": "v1"}

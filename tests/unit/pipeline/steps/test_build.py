@@ -28,7 +28,7 @@ def _writes(tmp_path: Path, *contents: bytes) -> FakeEngine:
 def test_the_toolchains_output_is_the_wasm(resolved: Resolved, tmp_path: Path) -> None:
     engine = _writes(tmp_path, WASM)
 
-    wasm = wait(build(resolved, {}, engine))
+    wasm = wait(build(resolved, {}, engine, tmp_path / "work"))
 
     assert wasm == WASM
 
@@ -38,7 +38,7 @@ def test_a_build_has_no_network_and_a_copy_of_the_source(
 ) -> None:
     engine = _writes(tmp_path, WASM)
 
-    wait(build(resolved, {"wasmtime": tmp_path}, engine))
+    wait(build(resolved, {"wasmtime": tmp_path}, engine, tmp_path / "work"))
 
     (command,) = engine.commands
     assert command.network is False
@@ -48,11 +48,11 @@ def test_a_build_has_no_network_and_a_copy_of_the_source(
     ]
 
 
-def test_a_toolchain_that_fails_shows_what_it_said(resolved: Resolved) -> None:
+def test_a_toolchain_that_fails_shows_what_it_said(resolved: Resolved, tmp_path: Path) -> None:
     engine = FakeEngine(answer(3, stderr=b"line 7: unknown operator\n"))
 
     with pytest.raises(UsageError, match="exit code 3") as error:
-        wait(build(resolved, {}, engine))
+        wait(build(resolved, {}, engine, tmp_path / "work"))
 
     assert error.value.code == "build-failed"
     assert error.value.found == "line 7: unknown operator"
@@ -62,7 +62,7 @@ def test_a_toolchain_that_writes_nothing_is_refused(resolved: Resolved, tmp_path
     engine = FakeEngine(answer(outputs={"/build/out": tmp_path}))
 
     with pytest.raises(UsageError, match="wrote no wasm") as error:
-        wait(build(resolved, {}, engine))
+        wait(build(resolved, {}, engine, tmp_path / "work"))
 
     assert error.value.code == "build-failed"
 

@@ -4,16 +4,17 @@ from pathlib import Path
 import pytest
 
 from kit.engines import FakeEngine, answer, wait
+from miniseal.packager import Project
 from miniseal.pipeline.engines.engine import STREAM_LIMIT
-from miniseal.pipeline.steps.resolve import Resolved, resolve
+from miniseal.pipeline.steps.resolve import Origin, origin, resolve
 
 EXAMPLES = Path(__file__).parents[4] / "examples"
 COMMIT = "4995590a747d44110e4b695da28bdb97acb2ec2e"
 
 
-def _resolve(tmp_path: Path, said: str, exit_code: int = 0) -> Resolved:
+def _origin(said: str, exit_code: int = 0) -> Origin:
     engine = FakeEngine(answer(exit_code, stdout=said.encode()))
-    return wait(resolve(EXAMPLES / "greeting", engine, tmp_path))
+    return wait(origin(Project.load(EXAMPLES / "greeting"), engine))
 
 
 @pytest.mark.parametrize(
@@ -28,51 +29,49 @@ def _resolve(tmp_path: Path, said: str, exit_code: int = 0) -> Resolved:
         ("", None),
     ],
 )
-def test_the_uri_is_the_remotes_without_credentials(
-    tmp_path: Path, said: str, uri: str | None
-) -> None:
-    assert _resolve(tmp_path, f"{said}\n{COMMIT}\n").uri == uri
+def test_the_uri_is_the_remotes_without_credentials(said: str, uri: str | None) -> None:
+    assert _origin(f"{said}\n{COMMIT}\n").uri == uri
 
 
-def test_a_clean_tree_has_its_commit(tmp_path: Path) -> None:
-    assert _resolve(tmp_path, f"\n{COMMIT}\n").commit == COMMIT
+def test_a_clean_tree_has_its_commit() -> None:
+    assert _origin(f"\n{COMMIT}\n").commit == COMMIT
 
 
-def test_a_tree_that_differs_from_the_commit_has_none(tmp_path: Path) -> None:
-    assert _resolve(tmp_path, f"\n{COMMIT}\n M src/greeting.wat\n").commit is None
+def test_a_tree_that_differs_from_the_commit_has_none() -> None:
+    assert _origin(f"\n{COMMIT}\n M src/greeting.wat\n").commit is None
 
 
 @pytest.mark.parametrize(
     "ignored", ["examples/greeting/", "examples/", "examples/greeting/manifest.json"]
 )
-def test_a_tree_with_a_file_that_git_ignores_has_no_commit(tmp_path: Path, ignored: str) -> None:
-    assert _resolve(tmp_path, f"\n{COMMIT}\n!! {ignored}\n").commit is None
+def test_a_tree_with_a_file_that_git_ignores_has_no_commit(ignored: str) -> None:
+    assert _origin(f"\n{COMMIT}\n!! {ignored}\n").commit is None
 
 
-def test_what_git_cannot_write_plainly_may_be_of_the_tree(tmp_path: Path) -> None:
-    assert _resolve(tmp_path, f'\n{COMMIT}\n!! "examples/greeting/a\\"b"\n').commit is None
+def test_what_git_cannot_write_plainly_may_be_of_the_tree() -> None:
+    assert _origin(f'\n{COMMIT}\n!! "examples/greeting/a\\"b"\n').commit is None
 
 
-def test_ignored_files_outside_the_tree_change_nothing(tmp_path: Path) -> None:
+def test_ignored_files_outside_the_tree_change_nothing() -> None:
     ignored = "!! examples/greeting/node_modules/\n!! examples/greeting/dist/\n"
 
-    assert _resolve(tmp_path, f"\n{COMMIT}\n{ignored}").commit == COMMIT
+    assert _origin(f"\n{COMMIT}\n{ignored}").commit == COMMIT
 
 
-def test_an_answer_that_lost_its_start_is_none(tmp_path: Path) -> None:
-    resolved = _resolve(tmp_path, f"https://h.example/a\n{COMMIT}\n".ljust(STREAM_LIMIT, "\n"))
+def test_an_answer_that_lost_its_start_is_none() -> None:
+    found = _origin(f"https://h.example/a\n{COMMIT}\n".ljust(STREAM_LIMIT, "\n"))
 
-    assert (resolved.uri, resolved.commit) == (None, None)
+    assert (found.uri, found.commit) == (None, None)
 
 
-def test_no_git_means_no_commit(tmp_path: Path) -> None:
-    resolved = _resolve(tmp_path, "", exit_code=127)
+def test_no_git_means_no_commit() -> None:
+    found = _origin("", exit_code=127)
 
-    assert (resolved.uri, resolved.commit) == (None, None)
+    assert (found.uri, found.commit) == (None, None)
 
 
 def test_the_snapshot_has_the_trees_files(tmp_path: Path) -> None:
-    resolved = _resolve(tmp_path, "")
+    resolved = resolve(EXAMPLES / "greeting", tmp_path)
 
     files = {
         path.relative_to(resolved.snapshot).as_posix()
@@ -82,11 +81,13 @@ def test_the_snapshot_has_the_trees_files(tmp_path: Path) -> None:
     assert files == {file.path for file in resolved.project.tree.files}
 
 
-def test_provenance_names_the_tree_and_the_commit(tmp_path: Path) -> None:
-    resolved = _resolve(tmp_path, f"https://h.example/a\n{COMMIT}\n")
+def test_provenance_names_the_tree_and_the_commit() -> None:
+    project = Project.load(EXAMPLES / "greeting")
 
-    digest = resolved.project.tree.digest.removeprefix("sha256:")
-    assert resolved.source.to_json() == {
+    source = _origin(f"https://h.example/a\n{COMMIT}\n").of(project)
+
+    digest = project.tree.digest.removeprefix("sha256:")
+    assert source.to_json() == {
         "uri": "https://h.example/a",
         "name": "source",
         "digest": {"sha256": digest, "gitCommit": COMMIT},
@@ -98,10 +99,10 @@ def test_a_submodule_is_not_the_repository_around_it(tmp_path: Path) -> None:
     (around / ".git").mkdir(parents=True)
     inside = Path(shutil.copytree(EXAMPLES / "greeting", around / "inside"))
     engine = FakeEngine(answer(stdout=f"https://h.example/around\n{COMMIT}\n".encode()))
-    part_of_it = wait(resolve(inside, engine, tmp_path / "one"))
+    part_of_it = wait(origin(Project.load(inside), engine))
     (inside / ".git").write_text("gitdir: ../.git/modules/inside\n", encoding="ascii")
 
-    of_its_own = wait(resolve(inside, engine, tmp_path / "two"))
+    of_its_own = wait(origin(Project.load(inside), engine))
 
     assert part_of_it.uri == "https://h.example/around"
     assert (of_its_own.uri, of_its_own.commit) == (None, None)
