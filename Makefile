@@ -4,15 +4,27 @@ PY ?= python3
 JOBS ?= auto
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup demo test check bench docs lock
+SERVICES := cd tests && exec python -m services.build
+
+.PHONY: setup demo test services check bench docs lock
 
 setup: .venv/.ready ## .venv with everything, by hash
 
 demo: setup ## a mini-program from source to a host's memory, then what is refused
 	miniseal demo examples
 
-test: setup ## every test, in parallel
-	pytest -n $(JOBS) --dist worksteal -q
+test: setup ## every test, in parallel; what they run beside them is built meanwhile
+	@$(SERVICES) --packages
+	@($(SERVICES)) >.services.log 2>&1 & builder=$$!; failed=0; \
+	trap 'kill $$builder 2>/dev/null' EXIT; trap 'exit 130' INT TERM; \
+	pytest -n $(JOBS) --dist worksteal -q --ignore tests/integration || failed=$$?; \
+	if kill -0 $$builder 2>/dev/null; then echo "waiting for services: see .services.log"; fi; \
+	wait $$builder || { tail -40 .services.log; exit 1; }; \
+	pytest -n $(JOBS) --dist loadgroup -q tests/integration || failed=$$?; \
+	exit $$failed
+
+services: setup ## what the tests run beside them: Debian packages, a Dagger engine, a base image
+	@$(SERVICES)
 
 check: setup ## lint, types, architecture, dependencies, spelling, generated docs
 	ruff check . && ruff format --check . && mypy && pyright && lint-imports && deptry . && codespell && python docs/generate.py --check

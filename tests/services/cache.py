@@ -15,6 +15,8 @@ from pathlib import Path
 
 __all__ = ["building", "digest_of", "keep", "root"]
 
+_SCRATCH = "making-"
+
 
 def root() -> Path:
     """`$MINISEAL_SERVICES`, or a folder of the user's cache."""
@@ -40,13 +42,15 @@ def building() -> Generator[None]:
     """One build at a time on this machine; whoever comes second waits."""
     with (root() / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        for scratch in root().glob(f"{_SCRATCH}*"):  # of a build that was killed
+            shutil.rmtree(scratch)
         yield
 
 
 def keep(entry: Path, make: Callable[[Path], None]) -> Path:
     """The entry; where it is missing, `make` fills a new folder, which then gets that name."""
     if not entry.is_dir():
-        scratch = Path(tempfile.mkdtemp(prefix="making-", dir=entry.parent))
+        scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=entry.parent))
         try:
             make(scratch)
             scratch.chmod(0o755)

