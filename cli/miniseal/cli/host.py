@@ -8,6 +8,7 @@ from miniseal.formats.errors import Code, UsageError
 from miniseal.formats.reference import Reference
 from miniseal.registry import Store, open_store
 from miniseal.verifier import Admission, Verdict
+from miniseal.verifier.vex import Suppressed
 
 __all__ = [
     "REFERENCE_INCOMPLETE",
@@ -56,7 +57,7 @@ def open_source(text: str) -> tuple[Store, str]:
 
 
 def verdict_lines(verdict: Verdict) -> tuple[str, ...]:
-    """A verdict for people: the package, then the evidence that was verified."""
+    """A verdict for people: the package, the evidence that was verified, what did not count."""
     manifest = verdict.config.manifest
     return (
         f"{manifest.app_id} {manifest.version_name} (code {manifest.version_code}): verified",
@@ -66,7 +67,17 @@ def verdict_lines(verdict: Verdict) -> tuple[str, ...]:
             f"  evidence  {each.predicate_type}  by {', '.join(each.signers)}"
             for each in verdict.evidence
         ),
+        *dict.fromkeys(map(_suppressed_line, verdict.suppressed)),
     )
+
+
+def _suppressed_line(each: Suppressed) -> str:
+    """A finding that did not count: which, where, why, and who says so."""
+    where = each.finding.package or each.finding.source or "somewhere"
+    reason = each.justification or each.impact_statement
+    why = f"{each.reason} ({reason})" if reason else each.reason
+    who = f", by {', '.join(each.signers)}" if each.signers else ""
+    return f"  suppressed {each.finding.id} ({each.finding.severity}) in {where}: {why}{who}"
 
 
 def admission_lines(admission: Admission) -> tuple[str, ...]:

@@ -217,6 +217,10 @@ def _check(settings: Settings) -> None:
             f"an integer from 1 to {most}",
             str(value)[:40],
         )
+    names = [pattern.lower() for pattern in settings.scan.deny_licenses]
+    _require(
+        len(set(names)) == len(names), "scan.deny_licenses has something twice", "each one once"
+    )
     for pattern in settings.scan.deny_licenses:
         _require(
             is_pattern(pattern),

@@ -40,10 +40,14 @@ signers = ["publisher"]
 min_level = $level
 [namespace.require.sbom]
 signers = ["publisher"]
+deny_licenses = $licenses
+unknown_licenses = "allow"
 [namespace.require.vulnerabilities]
 signers = ["publisher"]
 max_age = "14d"
 fail_on = $fail_on
+ignore_unfixed = $unfixed
+vex_signers = $vex              # whose word makes a finding not count
 [namespace.require.checks]
 signers = ["publisher"]
 passed = $checks
@@ -75,7 +79,7 @@ def policy_of(project: Project, signer: Signer) -> Policy:
         expires=_NEVER,
         builders={BUILDER_ISOLATED: 1, BUILDER_UNSAFE: 0},
         executable=("html", "script", "wasm"),
-        checks=("coverage", "secrets"),
+        checks=("coverage", "misconfiguration", "secrets"),
     )
     return Policy.from_toml(text.encode("utf-8"), lambda _: signer.public_pem)
 
@@ -83,12 +87,17 @@ def policy_of(project: Project, signer: Signer) -> Policy:
 def policy_text(project: Project, *, key: str, expires: str) -> str:
     """A platform's first policy.toml: it admits this project, built isolated and rebuilt.
 
+    What the project says in `[scan]` it takes over, and it believes the publisher's VEX where the
+    project has any: a platform that thinks otherwise changes it.
+
     Args:
         project: what it is for.
         key: the public key's file, beside the policy.
         expires: RFC 3339.
     """
-    checks = ("coverage", "rebuild", "secrets", *(("program",) if _has_tests(project) else ()))
+    checks = ["coverage", "misconfiguration", "rebuild", "secrets"]
+    checks += ["licenses"] if project.settings.scan.deny_licenses else []
+    checks += ["program"] if _has_tests(project) else []
     return _text(
         project,
         key=key,
@@ -129,7 +138,10 @@ def _text(
         executable=_array(executable),
         level=min(builders.values()),
         fail_on=_quote(settings.scan.fail_on),
-        checks=_array(checks),
+        unfixed=str(settings.scan.ignore_unfixed).lower(),
+        licenses=_array(settings.scan.deny_licenses),
+        vex=_array(("publisher",) if settings.scan.vex else ()),
+        checks=_array(sorted(checks)),
         grants="".join(
             _GRANT.substitute(name=_quote(name), interfaces=_array(interfaces))
             for name, interfaces in settings.permissions.items()

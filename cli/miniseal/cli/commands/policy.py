@@ -9,6 +9,7 @@ from miniseal.cli.files import FILE_UNUSABLE, read_file, write_file
 from miniseal.cli.outcome import Outcome, Verb
 from miniseal.formats import times
 from miniseal.verifier import Policy
+from miniseal.verifier.policy.advice import warnings
 
 __all__ = ["command"]
 
@@ -22,8 +23,9 @@ def command() -> None:
 @click.argument("path", type=click.Path(path_type=Path))
 def check(path: Path) -> Outcome:
     """Read the policy at PATH and every file it names, as a host would."""
-    policy = Policy.load(path)
-    expired = policy.expires <= times.to_text(int(time.time()))
+    policy, now = Policy.load(path), int(time.time())
+    expired = now >= policy.end
+    doubts = warnings(policy, now=now)
     result = {
         "serial": policy.serial,
         "digest": policy.digest,
@@ -31,12 +33,14 @@ def check(path: Path) -> Outcome:
         "expired": expired,
         "signers": sorted(policy.signers),
         "namespaces": sorted(namespace.apps for namespace in policy.namespaces),
+        "warnings": list(doubts),
     }
     lines = (
         f"policy   {path}, serial {policy.serial}, {policy.digest}",
         f"expires  {policy.expires}{' (it has)' if expired else ''}",
         f"signers  {', '.join(sorted(policy.signers))}",
         *(f"apps     {namespace.apps}" for namespace in policy.namespaces),
+        *(f"warning  {doubt}" for doubt in doubts),
     )
     return Outcome(result=result, lines=lines)
 

@@ -13,7 +13,7 @@ from miniseal.formats.errors import Code, VerificationError
 from miniseal.formats.predicates.openvex import Document
 from miniseal.formats.predicates.vulns import Vulns
 from miniseal.packager import Project
-from miniseal.pipeline.trivy.report import Scan
+from miniseal.pipeline.trivy.scan import Scan
 from miniseal.verifier import Policy
 from miniseal.verifier.thresholds import check_licenses, check_severity, rank
 from miniseal.verifier.vex import Identity, Said, Suppressed, Vex, weigh
@@ -187,9 +187,11 @@ def _check_secrets(scans: Mapping[str, Scan]) -> None:
 
 
 def _parts(scans: Mapping[str, Scan]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """What was found in a file. The bill only repeats it, and lists tools that are not shipped."""
     for place, scan in scans.items():
         for each in scan.licenses:
-            yield each.package or f"{place}:{each.target}", (each.name,)
+            if each.target:
+                yield each.package or f"{place}:{each.target}", (each.name,)
 
 
 def _check_configuration(scans: Mapping[str, Scan], fail_on: str) -> None:
