@@ -3,6 +3,7 @@
 import asyncio
 import importlib.util
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,10 +17,12 @@ import pytest
 
 from kit.dagger import BaseImage, DaggerEngineProcess, DaggerTools
 from kit.killing import nothing_survives
-from services import cache
+from services import cache, system
 
 if TYPE_CHECKING:
     import dagger
+
+ROOT = Path(__file__).parent.parent.parent
 
 NETWORKS = """
 import socket
@@ -243,6 +246,28 @@ class TestState:
                 run(engine, base_image, *fill, "count=300")
 
             assert engine.running
+
+
+class TestPackages:
+    def test_the_guide_names_what_is_installed(self) -> None:
+        guide = (ROOT / "CONTRIBUTING.md").read_text()
+
+        (named,) = re.findall(r"with apt-get: (.*?)\.", guide, re.DOTALL)
+
+        assert sorted(named.replace(",", "").split()) == sorted(system.PACKAGES)
+
+    def test_a_program_that_is_not_there_is_a_missing_package(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(system.PACKAGES, "odd", "no-such-program")
+
+        assert system.missing() == ["odd"]
+
+    def test_what_cannot_be_installed_is_an_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PATH", "/nowhere")
+
+        with pytest.raises(SystemExit, match="no apt-get here: install what Debian calls odd"):
+            system.install(["odd"])
 
 
 class TestCache:
