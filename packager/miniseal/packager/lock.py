@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from importlib import resources
 
+from miniseal.formats import times
 from miniseal.formats.digest import check_digest, sha256
 from miniseal.formats.errors import Code, FormatError, UsageError
 from miniseal.formats.members import Members
@@ -86,17 +87,19 @@ class Scanner:
     Attributes:
         name: `trivy`.
         version: of the binary.
+        released: when the last of the binaries was, seconds since 1970.
         digests: sha256 of the executable, one per platform.
     """
 
     name: str
     version: str
+    released: int
     digests: tuple[str, ...]
 
     @classmethod
     def from_members(cls, members: Members) -> "Scanner":
         """Read the `[scanner]` table; raises `members.code`."""
-        members.only("digests", "name", "version")
+        members.only("digests", "name", "released", "version")
         digests = members.strings("digests")
         if not digests:
             raise members.code(f"{members.what} has no digests")
@@ -105,6 +108,7 @@ class Scanner:
         return cls(
             name=_matching(members, "name", _NAME),
             version=_matching(members, "version", _VERSION),
+            released=_day(members, "released"),
             digests=tuple(digests),
         )
 
@@ -164,6 +168,7 @@ class Lock:
         scanner = self.scanner
         parts.append(
             f'[scanner]\nname = "{scanner.name}"\nversion = "{scanner.version}"\n'
+            f'released = "{times.to_text(scanner.released)[:10]}"\n'
             + _array("digests", scanner.digests)
         )
         return "\n".join(parts)
@@ -204,6 +209,16 @@ def _matching(members: Members, name: str, pattern: re.Pattern[str]) -> str:
     if not pattern.fullmatch(text):
         raise members.code(f"{members.what}.{name} is malformed", found=repr(text)[:100])
     return text
+
+
+def _day(members: Members, name: str) -> int:
+    """A day as `YYYY-MM-DD`: its first second, UTC."""
+    try:
+        return times.from_text(f"{members.string(name)}T00:00:00Z")
+    except FormatError as error:
+        raise members.code(
+            f"{members.what}.{name} is not a day", found=error.found, expected="YYYY-MM-DD"
+        ) from error
 
 
 def _check_hash(members: Members, source: str, text: str) -> None:
