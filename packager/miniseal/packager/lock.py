@@ -1,8 +1,9 @@
 """`miniseal.lock`: every tool that a build, a test run or a scan downloads, by hash.
 
-The sections are digested apart: a new scanner must not change a package. Hashes are the
-registries' own: `sha256:HEX` of each wheel from PyPI, the `sha512-BASE64` integrity of an npm
-tarball. No address of a registry is written, so a mirror changes nothing. Nothing here downloads.
+The sections are digested apart: a new scanner, or another base image, must not change a package.
+Hashes are the registries' own: `sha256:HEX` of each wheel from PyPI, the `sha512-BASE64` integrity
+of an npm tarball, the digest of a base image's manifest. No address of a package index is written,
+so a mirror changes nothing. Nothing here downloads.
 """
 
 import re
@@ -13,10 +14,11 @@ from miniseal.formats import times
 from miniseal.formats.digest import check_digest, sha256
 from miniseal.formats.errors import Code, FormatError, UsageError
 from miniseal.formats.members import Members
+from miniseal.formats.reference import Reference
 from miniseal.formats.strictjson import canonical
 from miniseal.packager.toml import read_toml
 
-__all__ = ["LOCK_INVALID", "Lock", "Scanner", "Tool", "pinned"]
+__all__ = ["LOCK_INVALID", "OCI_ARCHIVE", "BaseImage", "Lock", "Scanner", "Tool", "pinned"]
 
 LOCK_INVALID = Code(
     "lock-invalid",
@@ -26,11 +28,15 @@ LOCK_INVALID = Code(
     remedy="write it again with `miniseal lock`",
 )
 
+OCI_ARCHIVE = "oci-archive"
+"""The name of a base image that no registry has: whoever builds brings the file."""
+
 _SOURCES = ("pypi", "npm")
 _RUNNER = ("pypi", "wasmtime")
 _NAME = re.compile(r"(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]*")
 _INTEGRITY = re.compile(r"sha512-[A-Za-z0-9+/]{86}==")
+_PLATFORM = re.compile(r"linux/[a-z0-9]+(/[a-z0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +120,36 @@ class Scanner:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BaseImage:
+    """What containers are made from, where commands run in containers.
+
+    Attributes:
+        name: the repository with its registry, without tag and digest; or `oci-archive`.
+        digest: of the image's manifest for the platform. A registry may also serve an index of
+            images under it.
+        platform: `linux/` and the architecture, as OCI writes it.
+    """
+
+    name: str
+    digest: str
+    platform: str
+
+    @classmethod
+    def from_members(cls, members: Members) -> "BaseImage":
+        """Read one table; raises `members.code`."""
+        members.only("digest", "name", "platform")
+        name, digest = members.string("name"), members.string("digest")
+        _check_hash(members, "pypi", digest)
+        if name != OCI_ARCHIVE and not _is_repository(name):
+            raise members.code(
+                f"{members.what}.name is malformed",
+                found=repr(name)[:100],
+                expected=f"host/repository, or {OCI_ARCHIVE}",
+            )
+        return cls(name=name, digest=digest, platform=_matching(members, "platform", _PLATFORM))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:
     """The whole file.
 
@@ -121,11 +157,13 @@ class Lock:
         toolchain: what compiles; decides the package's bytes.
         test: what runs the program's tests.
         scanner: what looks for known vulnerabilities.
+        images: what containers are made from, one per platform; none is needed without containers.
     """
 
     toolchain: tuple[Tool, ...]
     test: tuple[Tool, ...]
     scanner: Scanner
+    images: tuple[BaseImage, ...] = ()
 
     @classmethod
     def from_toml(cls, data: bytes) -> "Lock":
@@ -136,11 +174,13 @@ class Lock:
         """
         document = read_toml(data, "miniseal.lock", LOCK_INVALID)
         members = Members(document, "miniseal.lock", LOCK_INVALID)
-        members.only("scanner", "test", "toolchain", "version").integer("version", least=1, most=1)
+        members.only("image", "scanner", "test", "toolchain", "version")
+        members.integer("version", least=1, most=1)
         return cls(
             toolchain=_tools(members, "toolchain"),
             test=_runners(members),
             scanner=Scanner.from_members(members.child("scanner")),
+            images=_images(members),
         )
 
     @property
@@ -171,6 +211,11 @@ class Lock:
             f'released = "{times.to_text(scanner.released)[:10]}"\n'
             + _array("digests", scanner.digests)
         )
+        parts += [
+            f'[[image]]\nname = "{image.name}"\ndigest = "{image.digest}"\n'
+            f'platform = "{image.platform}"\n'
+            for image in self.images
+        ]
         return "\n".join(parts)
 
 
@@ -191,6 +236,14 @@ def _tools(members: Members, name: str) -> tuple[Tool, ...]:
     return tools
 
 
+def _images(members: Members) -> tuple[BaseImage, ...]:
+    tables = members.children("image") if "image" in members.values else ()
+    images = tuple(map(BaseImage.from_members, tables))
+    if len({image.platform for image in images}) != len(images):
+        raise members.code(f"{members.what} pins two base images of one platform")
+    return images
+
+
 def _runners(members: Members) -> tuple[Tool, ...]:
     """What runs the tests: no project chooses it, as fetching happens outside of the sandbox."""
     tools = _tools(members, "test")
@@ -202,6 +255,14 @@ def _runners(members: Members) -> tuple[Tool, ...]:
                 expected="wasmtime from pypi",
             )
     return tools
+
+
+def _is_repository(text: str) -> bool:
+    try:
+        reference = Reference.parse(text)
+    except UsageError:
+        return False
+    return reference.transport == "registry" and reference.tag is reference.digest is None
 
 
 def _matching(members: Members, name: str, pattern: re.Pattern[str]) -> str:

@@ -18,6 +18,7 @@ from typing import Literal
 from miniseal.pipeline.engines.engine import Exec
 
 __all__ = [
+    "ACCOUNTS",
     "EPOCH",
     "HOSTNAME",
     "IDENTITY",
@@ -62,10 +63,11 @@ _BWRAP = (
     *("--uid", str(IDENTITY), "--gid", str(IDENTITY), "--hostname", HOSTNAME),
 )
 _BWRAP_BINDS = {"ro": "--ro-bind", "rw": "--bind", "dev": "--dev-bind", "symlink": "--symlink"}
-_ACCOUNTS = {
+ACCOUNTS = {
     "passwd": f"miniseal:x:{IDENTITY}:{IDENTITY}::/nonexistent:/usr/sbin/nologin\n",
     "group": f"miniseal:x:{IDENTITY}:\n",
 }
+"""Who a command is, as the files of /etc tell it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def environment(python: Python, extra: dict[str, str]) -> dict[str, str]:
 def root_steps(python: Python, accounts: Path, *, network: bool) -> tuple[Step, ...]:
     """The root without inputs and outputs; `accounts` is a folder for passwd and group."""
     steps = [*_system(), *(Step("ro", path, path) for path in _LOADER if Path(path).exists())]
-    for name, text in _ACCOUNTS.items():
+    for name, text in ACCOUNTS.items():
         accounts.joinpath(name).write_text(text, encoding="ascii")
         accounts.joinpath(name).chmod(0o644)
         steps.append(Step("ro", f"/etc/{name}", str(accounts / name)))
