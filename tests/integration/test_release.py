@@ -24,6 +24,7 @@ from kit.commands import Run, run_miniseal
 from kit.layouts import Attached, attached, blob, snapshot, tags
 from kit.publishing import Publisher
 from miniseal.cli.demo.advisories import ADVISORIES
+from miniseal.pipeline.flow import STEPS
 from miniseal.pipeline.trivy.database import build as build_database
 
 EXAMPLES = {
@@ -37,10 +38,6 @@ SBOM = "https://cyclonedx.org/bom"
 VULNS = "https://in-toto.io/attestation/vulns/v0.2"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 SCAI = "https://in-toto.io/attestation/scai/v0.3"
-STEPS = (
-    *("resolve", "fetch", "build", "inspect", "pack", "rebuild", "test", "sbom", "scan"),
-    *("gate", "attest", "sign", "push", "verify", "tag"),
-)
 COMMAND = """
 [build]
 toolchain = "command"
@@ -197,7 +194,7 @@ class TestWhatItPrints:
         assert document["error"] is None
         assert result.keys() == {
             *("app_id", "version", "package", "wasm_artifact", "image", "warnings"),
-            *("reference", "tags", "evidence", "unchanged"),
+            *("reference", "published", "tags", "evidence", "unchanged"),
         }
         assert (result["app_id"], result["version"]) == (APP, {"code": 2, "name": VERSION})
         assert result["reference"] == f"oci:{first.layout}"
@@ -221,10 +218,16 @@ class TestWhatItPrints:
         assert [line["seq"] for line in lines] == list(range(1, len(lines) + 1))
         assert all(before["time"] <= after["time"] for before, after in pairwise(lines))
 
-    def test_every_step_starts_and_finishes_one_after_the_other(self, first: First) -> None:
-        found = [(line["step"], line["event"]) for line in events(first.run)]
+    def test_every_step_starts_when_all_that_it_needs_has_finished(self, first: First) -> None:
+        moments = {(line["step"], line["event"]): line["seq"] for line in events(first.run)}
 
-        assert found == [(step, event) for step in STEPS for event in ("started", "finished")]
+        assert moments.keys() == {
+            (step.name, event) for step in STEPS for event in ("started", "finished")
+        }
+        for step in STEPS:
+            assert moments[step.name, "started"] < moments[step.name, "finished"]
+            for needed in step.needs:
+                assert moments[needed.name, "finished"] < moments[step.name, "started"]
 
     def test_a_step_that_says_no_fails_with_the_error_of_the_result(
         self, publisher: Publisher, greeting: Path, nothing: Path

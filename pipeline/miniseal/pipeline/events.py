@@ -79,6 +79,9 @@ class Events:
         except MinisealError as failure:
             error = failure.to_json()
             raise
+        except Exception as failure:
+            error = {"code": "unexpected", "message": f"{type(failure).__name__}: {failure}"}
+            raise
         finally:
             if error is None:
                 self.emit(name, "finished", **facts)

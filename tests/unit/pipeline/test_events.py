@@ -93,3 +93,16 @@ def test_plain_lines_show_the_code_of_a_failure() -> None:
 
     assert "FAILED" in stream.getvalue()
     assert "broken" in stream.getvalue()
+
+
+def test_a_step_that_breaks_says_how() -> None:
+    seen: list[Event] = []
+    events = Events(seen.append, clock=lambda: 0.0)
+
+    with pytest.raises(ZeroDivisionError), events.step("build"):
+        _ = 1 / 0
+
+    assert seen[-1].data["error"] == {
+        "code": "unexpected",
+        "message": "ZeroDivisionError: division by zero",
+    }
