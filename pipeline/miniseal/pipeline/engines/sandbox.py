@@ -22,6 +22,8 @@ __all__ = [
     "EPOCH",
     "HOSTNAME",
     "IDENTITY",
+    "LOADER",
+    "SYSTEM",
     "Isolation",
     "Python",
     "Step",
@@ -41,8 +43,10 @@ EPOCH = "315532800"  # 1980-01-01, the first day that a zip file can hold
 _JAIL = Path(__file__).with_name("jail.py")
 _JAIL_INSIDE = "/run/jail.py"
 _PYTHON_HOME = "/opt/python"
-_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-_LOADER = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d")
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+"""Folders of the system that a command sees, where they exist."""
+LOADER = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d")
+"""What programs in them need of /etc to start."""
 _NETWORK = (
     "/etc/resolv.conf",
     "/etc/hosts",
@@ -126,7 +130,7 @@ def environment(python: Python, extra: dict[str, str]) -> dict[str, str]:
 
 def root_steps(python: Python, accounts: Path, *, network: bool) -> tuple[Step, ...]:
     """The root without inputs and outputs; `accounts` is a folder for passwd and group."""
-    steps = [*_system(), *(Step("ro", path, path) for path in _LOADER if Path(path).exists())]
+    steps = [*_system(), *(Step("ro", path, path) for path in LOADER if Path(path).exists())]
     for name, text in ACCOUNTS.items():
         accounts.joinpath(name).write_text(text, encoding="ascii")
         accounts.joinpath(name).chmod(0o644)
@@ -149,7 +153,7 @@ def root_steps(python: Python, accounts: Path, *, network: bool) -> tuple[Step, 
 
 def _system() -> list[Step]:
     steps: list[Step] = []
-    for path in _SYSTEM:
+    for path in SYSTEM:
         if os.path.islink(path):  # noqa: PTH114 - the text of the link is what is kept
             steps.append(Step("symlink", path, os.readlink(path)))  # noqa: PTH115 - as above
         elif Path(path).is_dir():

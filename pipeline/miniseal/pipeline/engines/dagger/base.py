@@ -4,6 +4,7 @@ It comes from a registry by its digest, through the engine, or from an archive t
 brings, whose manifest must have that digest. Only its files are used.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from miniseal.formats.errors import (
 )
 from miniseal.packager.image import Archive
 from miniseal.packager.lock import OCI_ARCHIVE, BaseImage
+from miniseal.pipeline.engines import sandbox
 from miniseal.pipeline.engines.dagger.dockerfile import PYTHON
 from miniseal.pipeline.engines.dagger.faults import explained
 
@@ -30,6 +32,7 @@ __all__ = [
     "BASE_IMAGE_UNAVAILABLE",
     "BASE_IMAGE_UNUSABLE",
     "Base",
+    "Ready",
 ]
 
 BASE_IMAGE_MISSING = Code(
@@ -63,6 +66,19 @@ BASE_IMAGE_UNUSABLE = Code(
 
 _ELSEWHERE = "/usr/local/bin/python3"
 _SHELL = "/bin/sh"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """The image in the engine.
+
+    Attributes:
+        files: all of them.
+        system: those of the folders and files that a command sees which it has.
+    """
+
+    files: "dagger.Directory"
+    system: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +137,7 @@ class Base:
             )
         return image
 
-    async def files(self, client: "dagger.Client") -> "dagger.Directory":
+    async def ready(self, client: "dagger.Client") -> "Ready":
         """The image's files in the engine, with an interpreter where commands look for it.
 
         Raises:
@@ -142,14 +158,17 @@ class Base:
         async with explained():
             return await self._usable(files)
 
-    async def _usable(self, files: "dagger.Directory") -> "dagger.Directory":
+    async def _usable(self, files: "dagger.Directory") -> "Ready":
         if not await files.exists(_SHELL):
             raise BASE_IMAGE_UNUSABLE(f"the base image has no {_SHELL}")
-        if await files.exists(PYTHON):
-            return files
-        if not await files.exists(_ELSEWHERE):
-            raise BASE_IMAGE_UNUSABLE(f"the base image has no {PYTHON}")
-        return files.with_symlink(_ELSEWHERE, PYTHON)
+        if not await files.exists(PYTHON):
+            if not await files.exists(_ELSEWHERE):
+                raise BASE_IMAGE_UNUSABLE(f"the base image has no {PYTHON}")
+            files = files.with_symlink(_ELSEWHERE, PYTHON)
+        paths = (*sandbox.SYSTEM, *sandbox.LOADER)
+        there = await asyncio.gather(*map(files.exists, paths))
+        system = tuple(path for path, is_there in zip(paths, there, strict=True) if is_there)
+        return Ready(files=files, system=system)
 
 
 def _unavailable(error: MinisealError, image: BaseImage) -> MinisealError:

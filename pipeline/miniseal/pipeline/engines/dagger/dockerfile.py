@@ -1,9 +1,9 @@
 """An `Exec` as a Dockerfile, and the folders of the build context that it copies and mounts.
 
-The base image's files and nothing of its settings; what may be written as copies that belong to the
-command's user; what may only be read as read-only mounts; then one command without a network. Words
-and environment of the command are not in it: they are in the plan that `inside.py` reads. Nothing
-here talks to an engine.
+Of the base image the same folders as of the host in the local sandbox, and nothing of its settings;
+what may only be read as read-only mounts; what may be written as copies that belong to the
+command's user; then one command without a network. Words and environment of the command are not in
+it: they are in the plan that `inside.py` reads. Nothing here talks to an engine.
 """
 
 import re
@@ -88,9 +88,9 @@ def _lies_in(path: str, item: Item) -> bool:
     return path == item.path or path.startswith(f"{item.path}/")
 
 
-def text(placed: Sequence[Item]) -> str:
-    """The Dockerfile for these items."""
-    copies = [_copy(BASE, "/", folder=True), _copy(ACCOUNTS, "/etc", folder=True)]
+def text(placed: Sequence[Item], system: Sequence[str]) -> str:
+    """The Dockerfile for these items, over these folders and files of the base image."""
+    copies = [_copy(ACCOUNTS, "/etc", folder=True)]
     copies.append(_copy(LEFT, str(PurePosixPath(ANSWER).parent), folder=True, own=True))
     copies += [
         _copy(item.name, item.path, folder=item.is_folder, own=True)
@@ -98,6 +98,7 @@ def text(placed: Sequence[Item]) -> str:
         if item.writable
     ]
     mounts = ["--mount=type=tmpfs,target=/tmp", _mount(PROGRAM, _PROGRAM)]
+    mounts += [_mount(f"{BASE}{path}", path) for path in system]
     mounts += [_mount(item.name, item.path) for item in placed if not item.writable]
     command = f'["{PYTHON}", "-I", "-S", "-B", "{_PROGRAM}/inside.py"]'
     run = " ".join(["RUN --network=none", *mounts, command])

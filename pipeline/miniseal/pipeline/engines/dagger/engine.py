@@ -22,7 +22,7 @@ from miniseal.packager.lock import BaseImage
 from miniseal.pipeline.engines import outputs, sandbox, staging
 from miniseal.pipeline.engines.dagger import answers, dockerfile
 from miniseal.pipeline.engines.dagger.answers import Answer
-from miniseal.pipeline.engines.dagger.base import Base
+from miniseal.pipeline.engines.dagger.base import Base, Ready
 from miniseal.pipeline.engines.dagger.dockerfile import Item
 from miniseal.pipeline.engines.dagger.session import Session
 from miniseal.pipeline.engines.engine import Description, Exec, Image, Log, Result
@@ -66,7 +66,7 @@ class DaggerEngine:
         self._folder = Path(tempfile.mkdtemp(prefix="miniseal-")).resolve()
         empty = self._folder / "session"
         empty.mkdir()
-        self._session = Session(environ, empty, prepare=self._base.files)
+        self._session = Session(environ, empty, prepare=self._base.ready)
         self._close = weakref.finalize(self, _close, self._session, self._folder)
 
     def __enter__(self) -> Self:
@@ -130,8 +130,9 @@ class DaggerEngine:
         await asyncio.to_thread(self._base.check)
         placed = await asyncio.to_thread(_prepare, command, stage)
 
-        async def work(client: "dagger.Client", base: "dagger.Directory") -> Answer:
-            context = _context(client, base, placed, stage)
+        async def work(client: "dagger.Client", base: Ready) -> Answer:
+            text = dockerfile.text(placed, base.system)
+            context = _context(client, base, placed, stage).with_new_file("Dockerfile", text)
             return await _build(context, command, stage)
 
         try:
@@ -153,7 +154,7 @@ class DaggerEngine:
         )
 
 
-def _close(session: "Session[dagger.Directory]", folder: Path) -> None:
+def _close(session: Session[Ready], folder: Path) -> None:
     session.close()
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -176,7 +177,6 @@ def _prepare(command: Exec, stage: Path) -> tuple[Item, ...]:
         (stage / dockerfile.PROGRAM / program.name).write_bytes(program.read_bytes())
     plan = json.dumps(_plan(command, placed))
     (stage / dockerfile.PROGRAM / "plan.json").write_text(plan, encoding="utf-8")
-    (stage / "Dockerfile").write_text(dockerfile.text(placed), encoding="ascii")
     return placed
 
 
@@ -206,11 +206,11 @@ def _plan(command: Exec, placed: Sequence[Item]) -> dict[str, object]:
 
 
 def _context(
-    client: "dagger.Client", base: "dagger.Directory", placed: Sequence[Item], stage: Path
+    client: "dagger.Client", base: Ready, placed: Sequence[Item], stage: Path
 ) -> "dagger.Directory":
     """The build's context: what changes least comes first, since the engine keeps what it knows."""
     host = client.host()
-    context = client.directory().with_directory(dockerfile.BASE, base)
+    context = client.directory().with_directory(dockerfile.BASE, base.files)
     for item in placed:
         if item.writable:
             continue
