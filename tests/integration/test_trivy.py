@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 
 from miniseal.formats.errors import MinisealError
+from miniseal.packager import lock
 from miniseal.pipeline.engines import LocalEngine, detect
+from miniseal.pipeline.trivy.binary import Trivy
 from miniseal.pipeline.trivy.coverage import check_components
 from miniseal.pipeline.trivy.database import Database, build, file_digest
-from miniseal.pipeline.trivy.run import Scan, Scanner, Trivy
+from miniseal.pipeline.trivy.run import Scanner
+from miniseal.pipeline.trivy.scan import Scan
 
 pytestmark = pytest.mark.services
 
@@ -59,12 +62,16 @@ ADVISORIES: list[tuple[str, str, str, str, dict[str, object]]] = [
 ]
 
 
+def pin(*binaries: Path) -> lock.Scanner:
+    digests = tuple(map(file_digest, binaries))
+    return lock.Scanner(name="trivy", version=VERSION, released=0, digests=digests)
+
+
 @pytest.fixture(scope="module")
 def trivy() -> Trivy:
     found = shutil.which("trivy", path=SEARCH)
     assert found is not None
-    digest = file_digest(Path(found))
-    return Trivy.locate(None, search=SEARCH, pinned=[digest], version=VERSION)
+    return Trivy.locate(None, search=SEARCH, pinned=pin(Path(found)))
 
 
 @pytest.fixture(scope="module")
@@ -315,7 +322,7 @@ def test_a_scanner_that_misbehaves_is_no_pass(
     fake = tmp_path / "trivy"
     fake.write_text(f"#!/bin/sh\n{script}\n")
     fake.chmod(0o755)
-    trivy = Trivy.locate(fake, search="", pinned=[file_digest(fake)], version=VERSION)
+    trivy = Trivy.locate(fake, search="", pinned=pin(fake))
 
     with LocalEngine(detect()) as engine, pytest.raises(MinisealError) as error:
         run(Scanner(engine=engine, trivy=trivy, database=database).source(tree))
@@ -330,7 +337,7 @@ def test_a_binary_that_is_not_pinned_is_refused(tmp_path: Path) -> None:
     launcher.chmod(0o755)
 
     with pytest.raises(MinisealError) as error:
-        Trivy.locate(None, search=str(tmp_path), pinned=["sha256:" + "0" * 64], version=VERSION)
+        Trivy.locate(None, search=str(tmp_path), pinned=pin())
 
     assert error.value.code == "scanner-not-pinned"
 
@@ -340,6 +347,6 @@ def test_a_scanner_that_is_not_there_is_missing(tmp_path: Path, named: str | Non
     path = None if named is None else tmp_path / named
 
     with pytest.raises(MinisealError) as error:
-        Trivy.locate(path, search=str(tmp_path), pinned=[], version=VERSION)
+        Trivy.locate(path, search=str(tmp_path), pinned=pin())
 
     assert error.value.code == "scanner-missing"

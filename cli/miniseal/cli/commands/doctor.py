@@ -58,9 +58,7 @@ def _scanner(named: Path | None) -> str:
     from miniseal.pipeline.trivy.run import Trivy
 
     pins = pinned(()).scanner
-    trivy = Trivy.locate(
-        named, search=os.environ.get("PATH", ""), pinned=pins.digests, version=pins.version
-    )
+    trivy = Trivy.locate(named, search=os.environ.get("PATH", ""), pinned=pins)
     return f"trivy {trivy.version} at {trivy.path}"
 
 

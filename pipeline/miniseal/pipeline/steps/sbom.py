@@ -22,7 +22,7 @@ from packageurl import PackageURL
 
 from miniseal.formats.config import Config
 from miniseal.packager import Tool
-from miniseal.pipeline.trivy.run import Package
+from miniseal.pipeline.trivy.scan import Package
 
 __all__ = ["bill_of", "tool_url"]
 

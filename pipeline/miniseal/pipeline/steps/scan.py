@@ -19,9 +19,11 @@ from miniseal.packager import Packed, lock
 from miniseal.pipeline.engines.engine import Engine
 from miniseal.pipeline.events import Events
 from miniseal.pipeline.steps.resolve import Resolved
+from miniseal.pipeline.trivy.binary import Trivy
 from miniseal.pipeline.trivy.coverage import check_components
 from miniseal.pipeline.trivy.database import Database
-from miniseal.pipeline.trivy.run import Finding, Scan, Scanner, Secret, Trivy
+from miniseal.pipeline.trivy.run import Scanner
+from miniseal.pipeline.trivy.scan import Finding, Scan, Secret
 
 __all__ = [
     "ScanSettings",
@@ -46,12 +48,16 @@ class ScanSettings:
         search: a PATH.
         database: a folder with trivy.db and metadata.json.
         max_age: of the database, seconds.
+        min_age: of the scanner since its release, seconds.
+        denied: digests of binaries that may not run, whatever the lock pins.
     """
 
     trivy: Path | None
     search: str
     database: Path
     max_age: int
+    min_age: int = 7 * 86400
+    denied: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,12 +88,12 @@ def open_scanner(
 
     Raises:
         EnvironmentalError: `scanner-missing`, `database-missing`.
-        VerificationError: `scanner-not-pinned`, `database-stale`.
+        VerificationError: `scanner-not-pinned`, `scanner-denied`, `scanner-too-new`,
+            `database-stale`.
         FormatError: `database-invalid`.
     """
-    trivy = Trivy.locate(
-        settings.trivy, search=settings.search, pinned=pinned.digests, version=pinned.version
-    )
+    trivy = Trivy.locate(settings.trivy, search=settings.search, pinned=pinned)
+    trivy.check(now=now, min_age=settings.min_age, denied=settings.denied)
     database = Database.open(settings.database)
     database.check_age(now=now, max_age=settings.max_age)
     return Scanner(engine=engine, trivy=trivy, database=database)

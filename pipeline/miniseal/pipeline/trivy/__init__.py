@@ -1,7 +1,9 @@
 """Trivy as a subprocess: which binary, which database, what it found, and what it did not see."""
 
+from miniseal.pipeline.trivy.binary import Trivy
 from miniseal.pipeline.trivy.database import Database
-from miniseal.pipeline.trivy.report import (
+from miniseal.pipeline.trivy.run import Scanner
+from miniseal.pipeline.trivy.scan import (
     Finding,
     License,
     Misconfiguration,
@@ -9,7 +11,6 @@ from miniseal.pipeline.trivy.report import (
     Scan,
     Secret,
 )
-from miniseal.pipeline.trivy.run import Scanner, Trivy
 
 __all__ = [
     "Database",

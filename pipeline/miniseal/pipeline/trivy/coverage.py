@@ -1,50 +1,28 @@
-"""Whether a scan saw what it had to see: one that covered nothing is a failure, not a pass.
+"""Whether a scan saw what it was given: one that left something out is a failure, not a pass.
 
-A canary lies beside the scanned tree: a token that looks like a secret, a lock file and, for a
-package, a wasm file with a dependency list. A scan without them saw nothing. Lock files of the
-source and components of the SBOM must come back too.
+Lock files and container files of a tree, the components of a bill of materials, and what is listed
+inside a wasm file have to come back from the scanner.
 """
 
-import json
 import os
 import re
-import secrets
-import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from miniseal.formats.errors import Code, VerificationError
-from miniseal.pipeline.trivy.report import Package, Scan
+from miniseal.pipeline.trivy.scan import Package, Scan
 
-__all__ = [
-    "CANARY_FOLDER",
-    "SCAN_EMPTY",
-    "SCAN_INCOMPLETE",
-    "Canary",
-    "check_components",
-    "check_locks",
-    "wasm_canary",
-]
+__all__ = ["SCAN_INCOMPLETE", "check_components", "check_locks", "check_settings", "files"]
 
-SCAN_EMPTY = Code(
-    "scan-empty",
-    VerificationError,
-    meaning="a scan did not find what was put there to be found, so it saw nothing",
-    cause="the scanner skipped the folder, or does not understand its files in this mode",
-    remedy="use the pinned version of the scanner; report the message if it is the pinned one",
-)
 SCAN_INCOMPLETE = Code(
     "scan-incomplete",
     VerificationError,
-    meaning="a scan left out a lock file or a component, so a vulnerability in it stays unseen",
-    cause="a lock file without exact versions, or of a kind that the scanner does not read",
-    remedy="pin exact versions, or replace the lock file by one of a kind that the scanner reads",
+    meaning="a scan left out a file or a component, so what is wrong with it stays unseen",
+    cause="a lock file without exact versions or of a kind that the scanner does not read, or a "
+    "file that it cannot parse",
+    remedy="pin exact versions, and repair or replace the file that the message names",
 )
 
-CANARY_FOLDER = "canary"
-_CANARY = "miniseal-canary"
-_RULE = "github-pat"
 _SKIPPED = frozenset({".git", "node_modules"})
 _LOCK_LIMIT = 64 * 1024 * 1024
 
@@ -74,6 +52,10 @@ _LOCKS: tuple[tuple[str, bytes], ...] = (
     (r"bun\.lockb", rb"."),
     (r"deno\.lock", rb'"(npm|jsr|remote)"\s*:\s*\{\s*"'),
 )
+_CONTAINER_FILE = re.compile(
+    r"(?i)(docker|container)file(\.(?!dockerignore$).+)?|.+\.(docker|container)file"
+)
+_INSTRUCTION = re.compile(rb"(?im)^[ \t]*FROM\s")
 _REQUIREMENTS = re.compile(r"[^/]*requirements[^/]*\.txt")
 _REQUIREMENT = re.compile(rb"(?m)^[ \t]*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
@@ -84,67 +66,6 @@ _ECOSYSTEMS = frozenset(
         *("julia", "maven", "npm", "nuget", "pub", "pypi", "swift"),
     }
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Canary:
-    """What is put beside a tree and must be found.
-
-    Attributes:
-        token: looks like a secret and is none; new for every scan, so that nothing can know it.
-    """
-
-    token: str
-
-    @classmethod
-    def new(cls) -> "Canary":
-        """One that nobody has seen."""
-        return cls("ghp" + "_" + secrets.token_hex(18))
-
-    def write(self, folder: Path) -> None:
-        """Make the canary's files in `folder`."""
-        (folder / "secret.txt").write_text(f"token = '{self.token}'\n", encoding="ascii")
-        package = f'version = 3\n\n[[package]]\nname = "{_CANARY}"\nversion = "1.0.0"\n'
-        (folder / "Cargo.lock").write_text(package, encoding="ascii")
-        (folder / "app.wasm").write_bytes(wasm_canary())
-        (folder / "app.wasm").chmod(0o755)
-
-    def take(self, scan: Scan, *, wasm: bool) -> Scan:
-        """`scan` without the canary, which must be in it; `wasm` says whether wasm is read.
-
-        Raises:
-            VerificationError: `scan-empty`.
-        """
-        listed = {(item.target, item.name) for item in scan.packages}
-        tokens = {(item.target, item.rule) for item in scan.secrets}
-        wanted = {f"{CANARY_FOLDER}/Cargo.lock", *([f"{CANARY_FOLDER}/app.wasm"] if wasm else [])}
-        missing = sorted(target for target in wanted if (target, _CANARY) not in listed)
-        if (f"{CANARY_FOLDER}/secret.txt", _RULE) not in tokens:
-            missing.append(f"{CANARY_FOLDER}/secret.txt")
-        if missing:
-            raise SCAN_EMPTY("the scan did not find its canary", expected=", ".join(missing))
-        return replace(
-            scan,
-            findings=tuple(item for item in scan.findings if not _is_canary(item.target)),
-            secrets=tuple(item for item in scan.secrets if not _is_canary(item.target)),
-            packages=tuple(item for item in scan.packages if not _is_canary(item.target)),
-            targets=tuple(item for item in scan.targets if not _is_canary(item)),
-        )
-
-
-def _is_canary(target: str) -> bool:
-    return target.startswith(f"{CANARY_FOLDER}/")
-
-
-def wasm_canary() -> bytes:
-    """An empty wasm module with a dependency list as `cargo auditable` embeds it."""
-    package = {"name": _CANARY, "version": "1.0.0", "source": "crates.io", "root": True}
-    section = b"\x07.dep-v0" + zlib.compress(json.dumps({"packages": [package]}).encode())
-    return b"\0asm\x01\0\0\0\0" + _leb128(len(section)) + section
-
-
-def _leb128(value: int) -> bytes:
-    return bytes([value & 0x7F | 0x80, value >> 7]) if value > 0x7F else bytes([value])
 
 
 def check_locks(tree: Path, scan: Scan) -> None:
@@ -159,11 +80,29 @@ def check_locks(tree: Path, scan: Scan) -> None:
         listed.setdefault(package.target, set()).add(_normal(package.name))
     missing = [
         f"{path} ({what})"
-        for path in _files(tree)
+        for path in files(tree)
         if (what := _uncovered(tree / path, listed.get(path, set()))) is not None
     ]
     if missing:
         raise SCAN_INCOMPLETE("the scan left out lock files", found=", ".join(missing)[:2000])
+
+
+def check_settings(tree: Path, scan: Scan) -> None:
+    """Every container file below `tree` that has an instruction must be a target of `scan`.
+
+    Raises:
+        VerificationError: `scan-incomplete`, naming the files.
+        OSError: the tree cannot be read.
+    """
+    missing = [
+        path
+        for path in files(tree)
+        if path not in scan.targets
+        and _CONTAINER_FILE.fullmatch(path.rpartition("/")[2])
+        and _INSTRUCTION.search(_content(tree / path))
+    ]
+    if missing:
+        raise SCAN_INCOMPLETE("the scan left out container files", found=", ".join(missing)[:2000])
 
 
 def _uncovered(path: Path, listed: set[str]) -> str | None:
@@ -187,17 +126,18 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _files(tree: Path) -> Iterator[str]:
+def files(tree: Path) -> Iterator[str]:
+    """The files below `tree`, as paths in order, but those of git and of installed packages."""
     for folder, names, files in os.walk(tree):
         names[:] = sorted(name for name in names if name not in _SKIPPED)
         yield from (Path(folder, name).relative_to(tree).as_posix() for name in sorted(files))
 
 
-def check_components(purls: Iterable[str], scan: Scan) -> None:
+def check_components(purls: Iterable[str], scan: Scan, what: str = "the bill") -> None:
     """Every package URL of an ecosystem that the scanner looks up must be in its SBOM scan.
 
-    The scanner looks a component up by its name and version, not by its URL: where they do not
-    agree, the component counts as left out.
+    `what` names the bill in errors. The scanner looks a component up by its name and version, not
+    by its URL: where they do not agree, the component counts as left out.
 
     Raises:
         VerificationError: `scan-incomplete`, naming them.
@@ -206,12 +146,14 @@ def check_components(purls: Iterable[str], scan: Scan) -> None:
         seen = {_key(package.purl) for package in scan.packages if _agrees(package)}
         wanted = {text: _key(text) for text in purls}
     except ValueError as error:
-        raise SCAN_INCOMPLETE(f"a package URL cannot be read: {error}") from error
+        raise SCAN_INCOMPLETE(f"a package URL of {what} cannot be read: {error}") from error
     missing = sorted(
         text for text, parts in wanted.items() if parts[0] in _ECOSYSTEMS and parts not in seen
     )
     if missing:
-        raise SCAN_INCOMPLETE("the scan left out components", found=", ".join(missing)[:2000])
+        raise SCAN_INCOMPLETE(
+            f"the scan left out components of {what}", found=", ".join(missing)[:2000]
+        )
 
 
 def _agrees(package: Package) -> bool:

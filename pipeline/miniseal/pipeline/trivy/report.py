@@ -3,24 +3,21 @@
 Random identifiers and times of the report are dropped, so the same scan reads the same twice.
 """
 
-from dataclasses import dataclass, field
-
 from miniseal.formats import strictjson
 from miniseal.formats.errors import Code, FormatError, MinisealError
 from miniseal.formats.members import Members
 from miniseal.formats.predicates.vulns import SEVERITIES
+from miniseal.pipeline.trivy.scan import (
+    Finding,
+    License,
+    Misconfiguration,
+    Package,
+    Scan,
+    Secret,
+    unique,
+)
 
-__all__ = [
-    "REPORT_LIMIT",
-    "REPORT_MALFORMED",
-    "Finding",
-    "License",
-    "Misconfiguration",
-    "Package",
-    "Scan",
-    "Secret",
-    "from_bytes",
-]
+__all__ = ["REPORT_LIMIT", "REPORT_MALFORMED", "from_bytes"]
 
 REPORT_MALFORMED = Code(
     "scan-malformed",
@@ -31,120 +28,7 @@ REPORT_MALFORMED = Code(
 )
 
 REPORT_LIMIT = 64 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Finding:
-    """A known vulnerability in a package.
-
-    Attributes:
-        id: for example `CVE-2026-1234`.
-        severity: `critical`, `high`, `medium`, `low` or `unknown`.
-        purl: the package's URL, or empty.
-        name: the package's name.
-        installed: the version found.
-        fixed: versions that do not have it, separated by commas, or empty.
-        target: the file in which the package was found; empty in an SBOM.
-    """
-
-    target: str
-    purl: str
-    name: str
-    installed: str
-    id: str
-    severity: str
-    fixed: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Secret:
-    """Something that looks like a secret; its text is not kept.
-
-    Attributes:
-        rule: what it looks like, for example `github-pat`.
-        severity: as for `Finding`.
-        target: the file.
-        line: where it starts, from 1.
-    """
-
-    target: str
-    line: int
-    rule: str
-    severity: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Package:
-    """A package that was looked up.
-
-    Attributes:
-        target: the file in which it was found; empty in an SBOM.
-        purl: its URL, or empty.
-        name: its name.
-        version: its version, or empty.
-    """
-
-    target: str
-    purl: str
-    name: str
-    version: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class License:
-    """A licence that a package or a file has.
-
-    Attributes:
-        target: the file in which it was found; empty in an SBOM.
-        package: the package's name, or empty: the licence is the file's own.
-        name: an SPDX identifier, or the text that stands in its place.
-        severity: how the scanner classifies the licence, in the words of `Finding`.
-    """
-
-    target: str
-    package: str
-    name: str
-    severity: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Misconfiguration:
-    """A setting of a configuration file that a check of the scanner's says no to.
-
-    Attributes:
-        target: the file.
-        id: of the check, for example `DS-0002`.
-        title: what it is about.
-        severity: as for `Finding`.
-    """
-
-    target: str
-    id: str
-    title: str
-    severity: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scan:
-    """What one run of the scanner saw; every tuple is sorted and without repeats.
-
-    Attributes:
-        findings: known vulnerabilities.
-        secrets: likely secrets.
-        licenses: of packages and files.
-        misconfigurations: what checks of configuration files said no to.
-        packages: everything that was looked up.
-        targets: the files that it read packages or secrets from.
-        version: the scanner's own word for its version.
-    """
-
-    findings: tuple[Finding, ...] = ()
-    secrets: tuple[Secret, ...] = ()
-    licenses: tuple[License, ...] = ()
-    misconfigurations: tuple[Misconfiguration, ...] = ()
-    packages: tuple[Package, ...] = ()
-    targets: tuple[str, ...] = ()
-    version: str = field(default="", compare=False)
+_NAME_LIMIT = 1000
 
 
 def from_bytes(data: bytes) -> Scan:
@@ -169,18 +53,27 @@ def from_bytes(data: bytes) -> Scan:
 def _scan(results: list[Members], version: str) -> Scan:
     findings: set[Finding] = set()
     secrets: set[Secret] = set()
+    licenses: set[License] = set()
+    misconfigurations: set[Misconfiguration] = set()
     packages: set[Package] = set()
+    checked: set[str] = set()
     for result in results:
         target = _text(result, "Target")
         findings |= {_finding(item, target) for item in _list(result, "Vulnerabilities")}
         secrets |= {_secret(item, target) for item in _list(result, "Secrets")}
+        licenses |= {_license(item, target) for item in _list(result, "Licenses")}
+        failed = (item for item in _list(result, "Misconfigurations") if _failed(item))
+        misconfigurations |= {_misconfiguration(item, target) for item in failed}
         packages |= {_package(item, target) for item in _list(result, "Packages")}
-    targets = {item.target for items in (findings, secrets, packages) for item in items}
+        checked |= {target} if _text(result, "Class") == "config" else set()
+    found = (findings, secrets, licenses, misconfigurations, packages)
     return Scan(
-        findings=tuple(sorted(findings)),
-        secrets=tuple(sorted(secrets)),
-        packages=tuple(sorted(packages)),
-        targets=tuple(sorted(targets)),
+        findings=unique(findings),
+        secrets=unique(secrets),
+        licenses=unique(licenses),
+        misconfigurations=unique(misconfigurations),
+        packages=unique(packages),
+        targets=unique(checked | {item.target for items in found for item in items}),
         version=version,
     )
 
@@ -206,12 +99,37 @@ def _secret(item: Members, target: str) -> Secret:
     )
 
 
+def _license(item: Members, target: str) -> License:
+    text = _text(item, "Name") or _text(item, "Text") or "unknown"
+    return License(
+        target=_text(item, "FilePath") or target,
+        package=_text(item, "PkgName"),
+        name=text[:_NAME_LIMIT],
+        severity=_severity(item),
+    )
+
+
+def _failed(item: Members) -> bool:
+    return _text(item, "Status") == "FAIL"
+
+
+def _misconfiguration(item: Members, target: str) -> Misconfiguration:
+    return Misconfiguration(
+        target=target,
+        id=item.string("ID"),
+        title=_text(item, "Title")[:_NAME_LIMIT],
+        severity=_severity(item),
+    )
+
+
 def _package(item: Members, target: str) -> Package:
+    licenses = item.strings("Licenses") if "Licenses" in item else []
     return Package(
         target=_text(item, "FilePath") or target,
         purl=_purl(item, "Identifier"),
         name=item.string("Name"),
         version=_text(item, "Version"),
+        licenses=tuple(sorted({text[:_NAME_LIMIT] for text in licenses if text})),
     )
 
 

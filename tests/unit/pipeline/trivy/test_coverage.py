@@ -1,54 +1,15 @@
-import re
 from pathlib import Path
 
 import pytest
 
 from miniseal.formats.errors import MinisealError
-from miniseal.pipeline.trivy.coverage import Canary, check_components, check_locks, wasm_canary
-from miniseal.pipeline.trivy.report import Package, Scan, Secret
-
-LOCK = Package(
-    target="canary/Cargo.lock", purl="pkg:cargo/x@1", name="miniseal-canary", version="1.0.0"
-)
-WASM = Package(target="canary/app.wasm", purl="", name="miniseal-canary", version="1.0.0")
-TOKEN = Secret(rule="github-pat", severity="critical", target="canary/secret.txt", line=1)
-OWN = Package(target="tree/Cargo.lock", purl="", name="own", version="1")
+from miniseal.pipeline.trivy.coverage import check_components, check_locks, check_settings
+from miniseal.pipeline.trivy.scan import Package, Scan
 
 
 def listed(target: str, *names: str) -> Scan:
     packages = (Package(target=target, purl="", name=name, version="1") for name in names)
     return Scan(packages=tuple(packages))
-
-
-def test_the_canary_is_taken_out() -> None:
-    scan = Scan(secrets=(TOKEN,), packages=(LOCK, WASM, OWN), targets=("canary/x", "tree/x"))
-
-    assert Canary.new().take(scan, wasm=True) == Scan(packages=(OWN,), targets=("tree/x",))
-
-
-@pytest.mark.parametrize(
-    "scan",
-    [
-        Scan(),
-        Scan(secrets=(TOKEN,), packages=(WASM,)),
-        Scan(secrets=(TOKEN,), packages=(LOCK,)),
-        Scan(packages=(LOCK, WASM)),
-        Scan(
-            secrets=(Secret(rule="other", severity="low", target="canary/secret.txt", line=1),),
-            packages=(LOCK, WASM),
-        ),
-    ],
-)
-def test_a_scan_without_its_canary_is_empty(scan: Scan) -> None:
-    with pytest.raises(MinisealError) as error:
-        Canary.new().take(scan, wasm=True)
-
-    assert error.value.code == "scan-empty"
-
-
-def test_every_canary_is_another() -> None:
-    assert Canary.new().token != Canary.new().token
-    assert re.fullmatch("gh" + "p_[0-9a-zA-Z]{36}", Canary.new().token)
 
 
 @pytest.mark.parametrize(
@@ -162,9 +123,29 @@ def test_a_url_that_is_none_is_left_out() -> None:
     assert error.value.code == "scan-incomplete"
 
 
-def test_the_wasm_canary_is_well_formed() -> None:
-    data = wasm_canary()
+@pytest.mark.parametrize(
+    "name", ["Dockerfile", "Containerfile", "a/dockerfile.dev", "b.Dockerfile", "c.containerfile"]
+)
+def test_a_container_file_must_come_back(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("# one\nfrom scratch\n")
 
-    assert data[:9] == b"\0asm\1\0\0\0\0"
-    size = data[9] & 0x7F | (data[10] << 7 if data[9] & 0x80 else 0)
-    assert len(data) == (11 if data[9] & 0x80 else 10) + size
+    check_settings(tmp_path, Scan(targets=(name,)))
+    with pytest.raises(MinisealError) as error:
+        check_settings(tmp_path, Scan(targets=("Dockerfile.other",)))
+    assert error.value.code == "scan-incomplete"
+    assert error.value.found == name
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("Dockerfile", "# nothing\n"),
+        ("Dockerfile.dockerignore", "FROM me\n"),
+        ("Dockerfiles", "FROM scratch\n"),
+    ],
+)
+def test_other_files_need_not(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content)
+
+    check_settings(tmp_path, Scan())

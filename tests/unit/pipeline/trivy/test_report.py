@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from miniseal.formats.errors import MinisealError
 from miniseal.pipeline.trivy import report
+from miniseal.pipeline.trivy.scan import Finding, License, Misconfiguration, Scan, Secret
 
 VULNERABILITY = {
     "VulnerabilityID": "CVE-2026-1",
@@ -28,7 +29,7 @@ def test_a_vulnerability_is_read() -> None:
     scan = report.from_bytes(document({"Target": "lock", "Vulnerabilities": [VULNERABILITY]}))
 
     assert scan.findings == (
-        report.Finding(
+        Finding(
             id="CVE-2026-1",
             severity="high",
             purl="pkg:npm/a@1",
@@ -63,15 +64,51 @@ def test_secrets_and_packages_are_read_sorted_and_once() -> None:
         document({"Target": "x", "Secrets": [secret, secret], "Packages": [package, nameless]})
     )
 
-    assert scan.secrets == (report.Secret(rule="r", severity="low", target="x", line=3),)
+    assert scan.secrets == (Secret(rule="r", severity="low", target="x", line=3),)
     assert [(item.name, item.version, item.purl) for item in scan.packages] == [
         ("a", "", ""),
         ("b", "1", "pkg:npm/b@1"),
     ]
 
 
+def test_licenses_are_read_of_packages_and_of_files() -> None:
+    package = {"Name": "b", "Version": "1", "Licenses": ["MIT", "", "MIT"]}
+    known = {"PkgName": "b", "FilePath": "lock", "Name": "MIT", "Severity": "LOW"}
+    text = {"PkgName": "", "FilePath": "LICENSE", "Name": "", "Text": "mine"}
+
+    scan = report.from_bytes(
+        document(
+            {"Target": "x", "Packages": [package]}, {"Target": "Loose", "Licenses": [known, text]}
+        )
+    )
+
+    assert [item.licenses for item in scan.packages] == [("MIT",)]
+    assert scan.licenses == (
+        License(target="LICENSE", package="", name="mine", severity="unknown"),
+        License(target="lock", package="b", name="MIT", severity="low"),
+    )
+    assert scan.targets == ("LICENSE", "lock", "x")
+
+
+def test_a_check_that_failed_is_a_misconfiguration() -> None:
+    failed = {"ID": "DS-0002", "Title": "t", "Severity": "HIGH", "Status": "FAIL"}
+    checked = {"Target": "Dockerfile", "Class": "config"}
+
+    scan = report.from_bytes(
+        document(
+            checked | {"Misconfigurations": [failed, failed | {"ID": "X", "Status": "PASS"}]},
+            checked | {"Target": "clean"},
+        )
+    )
+
+    assert scan.misconfigurations == (
+        Misconfiguration(target="Dockerfile", id="DS-0002", title="t", severity="high"),
+    )
+    assert scan.targets == ("Dockerfile", "clean")
+
+
 def test_no_results_are_an_empty_scan() -> None:
-    assert report.from_bytes(document(Results=None)) == report.Scan()
+    assert report.from_bytes(document(Results=None)) == Scan()
 
 
 @pytest.mark.parametrize(
@@ -89,6 +126,11 @@ def test_no_results_are_an_empty_scan() -> None:
         document({"Target": "a", "Vulnerabilities": [{"x": 1}]}),
         document({"Target": "a", "Packages": [{"Name": ""}]}),
         document({"Target": "a", "Secrets": [{"RuleID": "x", "StartLine": "1"}]}),
+        document({"Target": "a", "Licenses": [{"Name": 3}]}),
+        document({"Target": "a", "Packages": [{"Name": "a", "Licenses": "MIT"}]}),
+        document({"Target": "a", "Packages": [{"Name": "a", "Licenses": [1]}]}),
+        document({"Target": "a", "Misconfigurations": [{"Status": "FAIL"}]}),
+        document({"Target": "a", "Misconfigurations": [{"ID": "x", "Status": 1}]}),
         document()[:-1],
     ],
 )
