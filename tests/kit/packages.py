@@ -42,6 +42,7 @@ from miniseal.formats.package import (
     WasmInfo,
     package_manifest,
 )
+from miniseal.formats.predicates.openvex import Document
 from miniseal.formats.predicates.provenance import Provenance
 from miniseal.formats.predicates.resource import Resource
 from miniseal.formats.predicates.sbom import Sbom
@@ -77,6 +78,7 @@ __all__ = [
     "sbom",
     "scai",
     "scan",
+    "vex",
     "wasm_module",
 ]
 
@@ -284,18 +286,21 @@ def provenance(
 
 
 def scan(
-    findings: Iterable[tuple[str, str]] = (),
+    findings: Iterable[tuple[str, str] | Finding] = (),
     *,
     finished: int = NOW - 3600,
     updated: int | None = None,
     scanner: str = SCANNER,
 ) -> tuple[str, dict[str, object]]:
-    """Type and predicate of a scan; findings are `(id, severity)`, times seconds since 1970."""
+    """Type and predicate of a scan; findings are `(id, severity)` at least, times seconds."""
     made = Vulns(
         scanner_uri=f"pkg:generic/scanner@1?checksum={scanner}",
         database_uri=f"pkg:generic/database@1?checksum={DATABASE}",
         database_updated=to_text(finished if updated is None else updated),
-        findings=tuple(Finding(id=name, severity=severity) for name, severity in findings),
+        findings=tuple(
+            each if isinstance(each, Finding) else Finding(id=each[0], severity=each[1])
+            for each in findings
+        ),
         started_on=to_text(finished),
         finished_on=to_text(finished),
     )
@@ -326,6 +331,32 @@ def sbom(wasm: str) -> tuple[str, dict[str, object]]:
         "metadata": {"component": component},
     }
     return URIS[Sbom], document
+
+
+def vex(
+    product: dict[str, object] | None = None,
+    *,
+    name: str = "CVE-2026-1",
+    status: str = "not_affected",
+    at: int = NOW - 60,
+    **more: object,
+) -> tuple[str, dict[str, object]]:
+    """Type and predicate of a VEX document of one statement; of the whole package without product.
+
+    Every document has an id of its own; `more` are other members of it.
+    """
+    reason = {"justification": "vulnerable_code_not_present"} if status == "not_affected" else {}
+    products = {} if product is None else {"products": [product]}
+    statement = {"vulnerability": {"name": name}, "status": status, **reason, **products}
+    document: dict[str, object] = {
+        "@context": "https://openvex.dev/ns/v0.2.0",
+        "@id": f"https://vex.example/{sha256(repr((statement, at)).encode())}",
+        "author": "security@platform.example",
+        "timestamp": to_text(at),
+        "version": 1,
+        "statements": [statement],
+    }
+    return URIS[Document], {**document, **more}
 
 
 def scai() -> tuple[str, dict[str, object]]:
@@ -426,7 +457,7 @@ class Scene:
         self.state = folder / "state"
         self.now = NOW
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        for name in ("acme", "scanner", "stranger", "second"):
+        for name in ("acme", "scanner", "security", "stranger", "second"):
             (self.path.parent / f"{name}.pub").write_bytes(key(name).public_pem)
         self.policy(text)
 
@@ -445,7 +476,7 @@ class Scene:
         code: int = 1,
         version: str | None = None,
         made: Package | None = None,
-        findings: Iterable[tuple[str, str]] = (),
+        findings: Iterable[tuple[str, str] | Finding] = (),
         without: Iterable[str] = (),
         signer: FileSigner | None = None,
     ) -> Package:

@@ -45,7 +45,7 @@ class PackageUrl:
             return None
         rest, _, subpath = text[4:].partition("#")
         rest, _, qualifiers = rest.partition("?")
-        kind, _, path = rest.strip("/").partition("/")
+        kind, _, path = rest.lstrip("/").partition("/")
         path, version = _version(path)
         *spaces, name = [_decoded(part) for part in path.split("/") if part] or [""]
         if not name or _TYPE.fullmatch(kind) is None:
@@ -83,9 +83,8 @@ class PackageUrl:
 
 def _version(path: str) -> tuple[str, str]:
     """The path without its version, and the version; a scope's `@` may stand unescaped."""
-    folder, slash, last = path.rpartition("/")
-    name, _, version = last.partition("@") if not last.startswith("@") else (last, "", "")
-    return f"{folder}{slash}{name}", version
+    name, _, version = path.rpartition("@")
+    return (name, version) if name.strip("/") and not name.endswith("/") else (path, "")
 
 
 def _decoded(text: str) -> str:

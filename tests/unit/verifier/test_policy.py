@@ -45,6 +45,20 @@ def test_the_digest_covers_the_policy_and_every_file() -> None:
     assert policy().digest in digests
 
 
+def test_whose_vex_counts_and_which_licences_do_not_is_read() -> None:
+    text = POLICY.replace('fail_on = "high"', 'fail_on = "high"\nvex_signers = ["scanner"]')
+    text = text.replace(".sbom]", '.sbom]\ndeny_licenses = ["GPL-*"]\nunknown_licenses = "refuse"')
+
+    require = policy(text).namespace(APP).require
+
+    assert require.vulnerabilities is not None
+    assert require.vulnerabilities.vex_signers == ("scanner",)
+    assert require.vulnerabilities.ignore_unfixed is False
+    assert require.sbom is not None
+    assert require.sbom.deny_licenses == ("GPL-*",)
+    assert require.sbom.unknown_licenses == "refuse"
+
+
 def test_a_schema_is_made() -> None:
     schema = Policy.json_schema()
 
@@ -97,6 +111,12 @@ def test_a_schema_is_made() -> None:
         ('max_age = "14d"', 'max_age = "two weeks"', "vulnerabilities.max_age"),
         ('fail_on = "high"\n', "", "fail_on"),
         ('fail_on = "high"', 'fail_on = "unknown"', "fail_on"),
+        ('fail_on = "high"', 'fail_on = "high"\nignore_unfixed = "no"', "ignore_unfixed"),
+        ('fail_on = "high"', 'fail_on = "high"\nvex_signers = ["nobody"]', "vex_signers"),
+        ('fail_on = "high"', 'fail_on = "high"\nvex_signers = ["acme", "acme"]', "vex_signers"),
+        (".sbom]", '.sbom]\ndeny_licenses = ["MIT OR GPL-2.0"]', "require.sbom.deny_licenses"),
+        (".sbom]", '.sbom]\ndeny_licenses = ["GPL-*", "gpl-*"]', "require.sbom.deny_licenses"),
+        (".sbom]", '.sbom]\nunknown_licenses = "maybe"', "unknown_licenses"),
         ('passed = ["rebuild", "secrets", "coverage", "program"]', "passed = []", "passed"),
         ("platform_version = 12\n", "", "host.platform_version"),
         ('"host:storage/kv" = "1.2.0"', '"host:storage/kv@1" = "1.2.0"', "host.interfaces"),

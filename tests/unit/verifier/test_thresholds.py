@@ -8,6 +8,7 @@ from miniseal.formats.predicates.vulns import Vulns
 from miniseal.verifier.thresholds import (
     SEVERITIES,
     check_age,
+    check_licenses,
     check_severity,
     exceeding,
     rank,
@@ -70,3 +71,27 @@ def test_five_minutes_of_future_are_accepted_and_no_more(name: str) -> None:
     with pytest.raises(MinisealError) as error:
         check_age(made(**{**times, name: NOW + 301}), DAY, NOW)
     assert error.value.code == "scan-from-future"
+
+
+def test_a_denied_licence_is_refused_with_the_part_that_has_it() -> None:
+    parts = [("left", ("MIT",)), ("right", ("MIT", "Apache-2.0 AND GPL-2.0-only"))]
+
+    with pytest.raises(MinisealError, match="right is under a denied licence") as error:
+        check_licenses(parts, ("GPL-*",))
+
+    assert error.value.code == "license-denied"
+    assert error.value.found == "GPL-2.0-only in Apache-2.0 AND GPL-2.0-only"
+
+
+@pytest.mark.parametrize("licenses", [(), ("NOASSERTION",), ("see the file COPYING",)])
+def test_an_unknown_licence_is_refused_where_it_is_asked_for(licenses: tuple[str, ...]) -> None:
+    check_licenses([("left", licenses)], ("GPL-*",))
+
+    with pytest.raises(MinisealError, match="no known licence") as error:
+        check_licenses([("left", licenses)], (), unknown=False)
+
+    assert error.value.code == "license-denied"
+
+
+def test_one_known_licence_is_enough_to_be_known() -> None:
+    check_licenses([("left", ("see COPYING", "MIT"))], (), unknown=False)

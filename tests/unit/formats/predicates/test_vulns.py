@@ -199,6 +199,20 @@ def test_of_several_severities_the_worst_counts(words: list[str]) -> None:
     assert found in words
 
 
+@pytest.mark.parametrize(
+    ("finding", "has_no_fix"),
+    [
+        (Finding(id="C", severity="high", installed="1"), True),
+        (Finding(id="C", severity="high", installed="1", fixed="2"), False),
+        (Finding(id="C", severity="high"), False),
+    ],
+)
+def test_a_finding_has_no_fix_where_the_scanner_looked_for_one(
+    finding: Finding, has_no_fix: bool
+) -> None:
+    assert finding.has_no_fix is has_no_fix
+
+
 def test_annotations_may_be_spread_over_several_objects() -> None:
     entry = {"id": "CVE-1", "annotations": [{"package": "p"}, {"fixed": "2", "other": 1}]}
 
