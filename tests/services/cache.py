@@ -26,7 +26,7 @@ def root() -> Path:
     return folder
 
 
-def digest_of(*texts: str, files: Iterable[Path] = (), base: Path = Path("/")) -> str:
+def digest_of(*texts: str, files: Iterable[Path], base: Path) -> str:
     """A short name for these words and these files, which lie under `base`."""
     hashed = hashlib.sha256()
     for text in texts:

@@ -28,6 +28,7 @@ PACKAGES = (
     "libstdc++6",  # Node
 )
 
+_HERE = Path(__file__)
 _LEFT_OUT = (
     *("usr/share/doc/", "usr/share/info/", "usr/share/lintian/", "usr/share/locale/"),
     "usr/share/man/",
@@ -49,7 +50,7 @@ Members = dict[str, tuple[tarfile.TarInfo, bytes]]
 
 def entry() -> Path:
     """Where the image is or will be."""
-    return cache.root() / f"image-{cache.digest_of(files=[Path(__file__)])}"
+    return cache.root() / f"image-{cache.digest_of(files=[_HERE], base=_HERE.parent)}"
 
 
 def make(folder: Path) -> None:

