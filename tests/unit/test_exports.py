@@ -24,6 +24,7 @@ PARTS = {
 }
 SCRIPTS = {
     "miniseal.cli.__main__",
+    "miniseal.packager.wasi",
     "miniseal.pipeline.engines.dagger.inside",
     "miniseal.pipeline.engines.jail",
     "miniseal.pipeline.steps.wasm_calls",

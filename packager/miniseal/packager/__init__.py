@@ -9,11 +9,12 @@ be run and fetched, and turns the result into deterministic OCI content.
 """
 
 from miniseal.packager.compare import compare_assets, compare_wasm
+from miniseal.packager.install import Install, install
 from miniseal.packager.lock import Lock, Scanner, Tool
 from miniseal.packager.pack import Built, Packed, pack
 from miniseal.packager.permissions import ALWAYS, check_permissions
 from miniseal.packager.project import Project
-from miniseal.packager.recipe import Install, Recipe, install
+from miniseal.packager.recipe import Recipe
 from miniseal.packager.settings import Settings
 from miniseal.packager.toolchains import TOOLCHAINS, lock_text
 from miniseal.packager.tree import Tree, TreeFile

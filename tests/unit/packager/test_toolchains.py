@@ -34,7 +34,7 @@ def run(project: Project, tools: Path, folder: Path) -> "subprocess.CompletedPro
 
 
 def test_the_table_goes_by_the_toolchains_own_names() -> None:
-    assert sorted(TOOLCHAINS) == ["assemblyscript", "command", "prebuilt", "wat"]
+    assert sorted(TOOLCHAINS) == ["assemblyscript", "c", "command", "prebuilt", "wat"]
     assert all(name == toolchain.name for name, toolchain in TOOLCHAINS.items())
 
 

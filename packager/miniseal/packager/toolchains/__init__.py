@@ -2,13 +2,14 @@
 
 from miniseal.packager.lock import pinned
 from miniseal.packager.settings import PROJECT_INVALID
-from miniseal.packager.toolchains import assemblyscript, command, prebuilt, wat
+from miniseal.packager.toolchains import assemblyscript, c, command, prebuilt, wat
 from miniseal.packager.toolchains.toolchain import Toolchain
 
 __all__ = ["TOOLCHAINS", "Toolchain", "find", "lock_text"]
 
 TOOLCHAINS: dict[str, Toolchain] = {
-    module.TOOLCHAIN.name: module.TOOLCHAIN for module in (assemblyscript, command, prebuilt, wat)
+    module.TOOLCHAIN.name: module.TOOLCHAIN
+    for module in (assemblyscript, c, command, prebuilt, wat)
 }
 
 
