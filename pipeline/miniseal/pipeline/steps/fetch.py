@@ -1,39 +1,35 @@
 """fetch: the tools that a lock names, by hash, into a cache: the only step with a network.
 
-pip and npm run with the user's own configuration (mirrors, proxies, certificates): whatever they
-are told, only files with the locked hashes are kept. No script of a package runs. A folder of the
-cache appears whole or not at all.
+A folder of the cache appears whole or not at all, once per machine and user, whoever asks first.
+What it held then is recorded, so that damage is found before a tool runs, and repaired.
 """
 
 import asyncio
 import os
 import sys
-import tempfile
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from miniseal.formats.digest import sha256
-from miniseal.formats.errors import Code, EnvironmentalError
+from miniseal.formats.errors import Code, EnvironmentalError, MinisealError
 from miniseal.formats.strictjson import canonical
 from miniseal.packager import Install, Tool, install
+from miniseal.pipeline.engines.engine import Log
+from miniseal.pipeline.steps.installing import FETCH_FAILED, Installer
+from miniseal.pipeline.steps.shelf import Busy, Entry, Shelf
 
-__all__ = ["FETCH_FAILED", "ToolCache"]
+__all__ = ["FETCH_FAILED", "TOOL_CACHE_DAMAGED", "ToolCache"]
 
-FETCH_FAILED = Code(
-    "fetch-failed",
+TOOL_CACHE_DAMAGED = Code(
+    "tool-cache-damaged",
     EnvironmentalError,
-    meaning="a tool of the lock could not be fetched",
-    cause="no network, a registry that does not have the file, a file with another hash, or a "
-    "cache that cannot be written",
-    remedy="read what the package client said; `miniseal lock` writes the lock again",
+    meaning="a fetched tool is not what it was when it was installed, and cannot be fetched again",
+    cause="a disk error, a full disk, or somebody who wrote into the cache; and no network now",
+    remedy="find out who writes there; `miniseal cache prune --tools` removes all tools",
 )
-_TIMEOUT_SECONDS = 900.0
-_POLL_SECONDS = 0.2
-_GRACE_SECONDS = 2.0
-_TAIL = 2000
+_LAYOUT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,20 +44,37 @@ class ToolCache:
     folder: Path
     environ: Mapping[str, str]
 
-    async def fetch(self, tools: Sequence[Tool]) -> dict[str, Path]:
+    async def fetch(
+        self, tools: Sequence[Tool], *, verify: bool = False, log: Log | None = None
+    ) -> dict[str, Path]:
         """The folders of these tools by `Install.folder`, fetched where they are not there yet.
 
+        Args:
+            tools: of a lock.
+            verify: read every file of what is there, and fetch again what is damaged; for whoever
+                runs the tools next.
+            log: is told of what takes long, and of damage.
+
         Raises:
-            EnvironmentalError: `fetch-failed`.
+            EnvironmentalError: `fetch-failed`, `tool-cache-damaged`, `engine-failed`,
+                `exec-timeout`.
             UsageError: `lock-invalid`, for packages of npm without the wheel that runs npm.
         """
-        places: dict[str, Path] = {}
         stop = threading.Event()
-        for step in install(tools):
+        steps = {step.folder: step for step in install(tools)}
+        fetching = _Fetching(
+            folder=self.folder,
+            steps=steps,
+            keys=_keys(tuple(steps.values())),
+            installer=Installer(environ=self.environ, stop=stop),
+            log=log or (lambda _: None),
+        )
+        places: dict[str, Path] = {}
+        for name, step in steps.items():
+            if not step.mounted:
+                continue  # what only other installs need is fetched when one of them is run
             try:
-                places[step.folder] = await asyncio.to_thread(
-                    self._ensure, step, dict(places), stop
-                )
+                places[name] = await asyncio.to_thread(fetching.ensure, name, verify=verify)
             except asyncio.CancelledError:
                 stop.set()  # the thread does not hear of it, and its client may wait for long
                 raise
@@ -71,64 +84,99 @@ class ToolCache:
                 ) from error
         return places
 
-    def _ensure(self, step: Install, places: dict[str, Path], stop: threading.Event) -> Path:
-        place = self.folder / _key(step, places) / step.folder
-        if not place.is_dir():
-            from filelock import FileLock  # what is there already needs no lock
+    def entries(self) -> tuple[Entry, ...]:
+        """What is in the cache, used last first.
 
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(place.parent / ".lock"):
-                if not place.is_dir():
-                    self._install(step, place, places, stop)
-        return place
+        Raises:
+            EnvironmentalError: `fetch-failed`, where it cannot be read.
+        """
+        try:
+            folders = [path for path in self.folder.iterdir() if path.is_dir()]
+            found = [entry for path in folders if (entry := Shelf(path).entry()) is not None]
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise FETCH_FAILED(
+                f"the tool cache cannot be read: {error.strerror}", found=str(self.folder)
+            ) from error
+        return tuple(sorted(found, key=lambda entry: entry.used, reverse=True))
 
-    def _install(
-        self, step: Install, place: Path, places: dict[str, Path], stop: threading.Event
-    ) -> None:
-        with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
-            tools = Path(scratch)
-            for name in step.needs:
-                (tools / name).symlink_to(places[name])
-            target = tools / step.folder
-            target.mkdir()
-            for name, data in step.files.items():
-                (target / name).write_bytes(data)
-            ready = step.at(python=sys.executable, tools=scratch)
-            asyncio.run(self._run(ready, target, stop))
-            for name in step.files:
-                (target / name).unlink(missing_ok=True)
-            os.replace(target, place)  # noqa: PTH105 - a rename, atomic
+    def remove(self, entry: Entry) -> bool:
+        """Remove what an entry says; False where it is being fetched right now.
 
-    async def _run(self, step: Install, target: Path, stop: threading.Event) -> None:
-        process = await asyncio.create_subprocess_exec(
-            *step.argv,
-            cwd=target,
-            # what a client that is killed leaves behind goes with the scratch folder
-            env={**self.environ, **step.env, "TMPDIR": str(target.parent)},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        ended = asyncio.ensure_future(process.communicate())
-        until = time.monotonic() + _TIMEOUT_SECONDS
-        while not ended.done() and not stop.is_set() and time.monotonic() < until:
-            await asyncio.wait({ended}, timeout=_POLL_SECONDS)
-        if not ended.done():
-            process.kill()
-            await asyncio.wait({ended}, timeout=_GRACE_SECONDS)  # its children may hold the pipe
-            raise FETCH_FAILED(f"fetching {step.folder} took too long")
-        output, _ = ended.result()
-        if process.returncode != 0:
-            said = output[-_TAIL:].decode("utf-8", "replace").strip()
-            raise FETCH_FAILED(f"cannot fetch {step.folder}", found=said or "nothing said")
+        A command that runs with it goes on without it, and may fail.
+        """
+        busy = threading.Event()
+        busy.set()  # no waiting
+        shelf = Shelf(entry.path)
+        try:
+            with shelf.locked(busy):
+                shelf.empty()
+        except (Busy, OSError):
+            return False
+        return True
+
+    def prune(self, keep: int) -> int:
+        """Remove what was not used for longest until `keep` bytes are left; the bytes removed."""
+        removed, kept = 0, 0
+        for entry in self.entries():
+            if kept + entry.size <= keep:
+                kept += entry.size
+            elif self.remove(entry):
+                removed += entry.size
+        return removed
 
 
-def _key(step: Install, places: Mapping[str, Path]) -> str:
-    description = {
-        "argv": list(step.argv),
-        "files": {name: sha256(data) for name, data in step.files.items()},
-        "needs": {name: places[name].parent.name for name in step.needs},
-        "platform": f"{sys.platform}-{os.uname().machine}",
-        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
-    }
-    return sha256(canonical(description)).removeprefix("sha256:")[:32]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fetching:
+    """One `fetch`, in a thread that `installer.stop` ends."""
+
+    folder: Path
+    steps: Mapping[str, Install]
+    keys: Mapping[str, str]
+    installer: Installer
+    log: Log
+
+    def ensure(self, name: str, *, verify: bool) -> Path:
+        shelf = Shelf(self.folder / self.keys[name])
+        if shelf.state(name, verify=verify) != "there":
+            # what something is made of is always looked at: the record would be of the damage
+            needs = {need: self.ensure(need, verify=True) for need in self.steps[name].needs}
+            with shelf.locked(self.installer.stop):
+                state = shelf.state(name, verify=verify)  # again: somebody may have been faster
+                if state == "damaged":
+                    self._repair(name, needs, shelf)
+                elif state == "absent":
+                    self._install(name, needs, shelf)
+        shelf.use()
+        return shelf.path / name
+
+    def _repair(self, name: str, needs: Mapping[str, Path], shelf: Shelf) -> None:
+        self.log(f"warning: {name} in the tool cache is damaged, and fetched again")
+        try:
+            self._install(name, needs, shelf)
+        except MinisealError as error:
+            raise TOOL_CACHE_DAMAGED(
+                f"{name} in the tool cache is damaged", found=str(error)
+            ) from error
+
+    def _install(self, name: str, needs: Mapping[str, Path], shelf: Shelf) -> None:
+        step = self.steps[name]
+        self.log(f"{'fetching' if step.network else 'making'} {name}, once on this machine")
+        with shelf.scratch() as scratch:
+            shelf.put(self.installer.install(step, needs, scratch), scratch)
+
+
+def _keys(steps: Sequence[Install]) -> dict[str, str]:
+    keys: dict[str, str] = {}
+    for step in steps:
+        description = {
+            "argv": list(step.argv),
+            "files": {name: sha256(data) for name, data in step.files.items()},
+            "needs": {name: keys[name] for name in step.needs},
+            "platform": f"{sys.platform}-{os.uname().machine}",
+            "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+            "layout": _LAYOUT,
+        }
+        keys[step.folder] = sha256(canonical(description)).removeprefix("sha256:")[:32]
+    return keys

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from kit.engines import wait
 from miniseal.formats.errors import EnvironmentalError
@@ -113,3 +114,148 @@ def test_a_cache_that_is_no_folder_is_refused(tmp_path: Path) -> None:
         wait(cache.fetch((_wheel(tmp_path),)))
 
     assert error.value.code == "fetch-failed"
+
+
+def _damage(place: Path) -> None:
+    (place / "sealtool.py").write_text("NAME = 'other'\n")
+
+
+def test_damage_is_not_looked_for_unless_that_is_asked(tmp_path: Path) -> None:
+    tool = _wheel(tmp_path)
+    cache = _cache(tmp_path, tmp_path)
+    place = wait(cache.fetch((tool,)))["sealtool"]
+    _damage(place)
+
+    wait(cache.fetch((tool,)))
+
+    assert (place / "sealtool.py").read_text() == "NAME = 'other'\n"
+
+
+def test_a_damaged_tool_is_fetched_again_with_a_warning(tmp_path: Path) -> None:
+    tool = _wheel(tmp_path)
+    cache = _cache(tmp_path, tmp_path)
+    place = wait(cache.fetch((tool,)))["sealtool"]
+    _damage(place)
+    said: list[str] = []
+
+    again = wait(cache.fetch((tool,), verify=True, log=said.append))
+
+    assert again == {"sealtool": place}
+    assert (place / "sealtool.py").read_text() == "NAME = 'sealtool'\n"
+    assert said == [
+        "warning: sealtool in the tool cache is damaged, and fetched again",
+        "fetching sealtool, once on this machine",
+    ]
+
+
+@pytest.mark.parametrize("record", [None, b"", b"[]", b'{"digest": 1, "size": 2}'])
+def test_a_tool_whose_record_is_damaged_is_fetched_again(
+    tmp_path: Path, record: bytes | None
+) -> None:
+    tool = _wheel(tmp_path)
+    cache = _cache(tmp_path, tmp_path)
+    place = wait(cache.fetch((tool,)))["sealtool"]
+    path = place.parent / ".content.json"
+    path.unlink() if record is None else path.write_bytes(record)
+    said: list[str] = []
+
+    wait(cache.fetch((tool,), verify=True, log=said.append))
+    wait(cache.fetch((tool,), verify=True, log=said.append))
+
+    assert [text.partition(":")[0] for text in said] == [
+        "warning",
+        "fetching sealtool, once on this machine",
+    ]
+
+
+def test_a_damaged_tool_that_cannot_be_fetched_again_is_refused(tmp_path: Path) -> None:
+    tool = _wheel(tmp_path)
+    cache = _cache(tmp_path, tmp_path)
+    _damage(wait(cache.fetch((tool,)))["sealtool"])
+    next(tmp_path.glob("*.whl")).unlink()
+
+    with pytest.raises(EnvironmentalError, match="sealtool in the tool cache is damaged") as error:
+        wait(cache.fetch((tool,), verify=True))
+
+    assert error.value.code == "tool-cache-damaged"
+
+
+def test_a_sound_tool_is_said_nothing_of(tmp_path: Path) -> None:
+    tool = _wheel(tmp_path)
+    cache = _cache(tmp_path, tmp_path)
+    wait(cache.fetch((tool,)))
+    said: list[str] = []
+
+    wait(cache.fetch((tool,), verify=True, log=said.append))
+
+    assert said == []
+
+
+def test_many_at_once_fetch_it_once(tmp_path: Path) -> None:
+    tool = _wheel(tmp_path)
+    cache = _cache(tmp_path, tmp_path)
+    said: list[str] = []
+
+    async def many() -> list[dict[str, Path]]:
+        each = [cache.fetch((tool,), verify=True, log=said.append) for _ in range(5)]
+        return await asyncio.gather(*each)
+
+    places = asyncio.run(many())
+
+    assert len({place["sealtool"] for place in places}) == 1
+    assert said == ["fetching sealtool, once on this machine"]
+
+
+def test_the_cache_says_what_it_holds_and_gives_it_up(tmp_path: Path) -> None:
+    tool = _wheel(tmp_path)
+    cache = _cache(tmp_path, tmp_path)
+    place = wait(cache.fetch((tool,)))["sealtool"]
+    (entry,) = cache.entries()
+
+    removed = cache.remove(entry)
+
+    size = sum(path.stat().st_size for path in _sealtool_files(tmp_path, tool))
+    assert (entry.path, entry.name, entry.size) == (place.parent, "sealtool", size)
+    assert removed is True
+    assert cache.entries() == ()
+    assert [path.name for path in place.parent.iterdir()] == [".lock"]
+
+
+def _sealtool_files(tmp_path: Path, tool: Tool) -> list[Path]:
+    """The files of a second cache's tool."""
+    cache = ToolCache(folder=tmp_path / "other", environ=_cache(tmp_path, tmp_path).environ)
+    place = wait(cache.fetch((tool,)))["sealtool"]
+    return [path for path in place.rglob("*") if path.is_file()]
+
+
+def test_pruning_keeps_what_was_used_last(tmp_path: Path) -> None:
+    cache = _cache(tmp_path, tmp_path)
+    for name, used in (("old", 1000), ("new", 2000)):
+        place = cache.folder / name / name
+        place.mkdir(parents=True)
+        (place / "file").write_bytes(b"x" * 100)
+        record = place.parent / ".content.json"
+        record.write_text('{"digest": "", "size": 100}')
+        os.utime(record, (used, used))
+
+    removed = cache.prune(150)
+
+    assert removed == 100
+    assert [entry.name for entry in cache.entries()] == ["new"]
+
+
+def test_what_is_being_fetched_is_not_removed(tmp_path: Path) -> None:
+    tool = _wheel(tmp_path)
+    cache = _cache(tmp_path, tmp_path)
+    place = wait(cache.fetch((tool,)))["sealtool"]
+    (entry,) = cache.entries()
+
+    with FileLock(place.parent / ".lock"):
+        removed = cache.remove(entry)
+
+    assert removed is False
+    assert place.is_dir()
+
+
+def test_a_cache_that_is_not_there_is_empty(tmp_path: Path) -> None:
+    assert ToolCache(folder=tmp_path / "none", environ={}).entries() == ()
