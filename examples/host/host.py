@@ -57,6 +57,9 @@ def run(program: Program, export: str, arguments: list[int], storage: dict[int, 
     try:
         instance = linker.instantiate(store, wasmtime.Module(engine, program.wasm))
         exports = instance.exports(store)
+        initialize = exports.get("_initialize")
+        if isinstance(initialize, wasmtime.Func):
+            initialize(store)  # by WASI's convention: before anything else is called
         result = exports[export](store, *arguments)
         memory = exports.get("memory")
         if isinstance(result, list) and isinstance(memory, wasmtime.Memory):

@@ -40,8 +40,11 @@ def _run(
     try:
         linker = wasmtime.Linker(engine)
         linker.define_unknown_imports_as_traps(module)
-        export = linker.instantiate(store, module).exports(store)[call["call"]]
-        value = export(store, *call["args"])  # type: ignore[operator]  # not callable: reported below
+        exports = linker.instantiate(store, module).exports(store)
+        initialize = exports.get("_initialize")
+        if isinstance(initialize, wasmtime.Func):
+            initialize(store)  # a reactor's own start, before anything else is called
+        value = exports[call["call"]](store, *call["args"])  # type: ignore[operator]  # not callable: reported below
         found: object = _results(value)
     except (wasmtime.WasmtimeError, wasmtime.Trap, KeyError, TypeError, ValueError) as error:
         found = f"{type(error).__name__}: {error}".strip().splitlines()[0]
