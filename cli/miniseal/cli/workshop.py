@@ -7,9 +7,11 @@ from pathlib import Path
 
 from miniseal.cli import progress
 from miniseal.cli.building import Building
+from miniseal.cli.files import read_file
 from miniseal.formats.errors import Code, UsageError
 from miniseal.formats.reference import Reference
-from miniseal.packager import Packed
+from miniseal.packager import Lock, Packed
+from miniseal.pipeline.engines.choose import choose
 from miniseal.pipeline.engines.engine import Engine
 from miniseal.pipeline.engines.local import LocalEngine, detect
 from miniseal.pipeline.events import Events
@@ -53,18 +55,18 @@ def open_target(text: str | None) -> Store:
 
 
 @contextmanager
-def open_workshop(options: Building, events: Events) -> Generator[Workshop]:
+def open_workshop(project: Path, options: Building, events: Events) -> Generator[Workshop]:
     """Engines and caches as the command line asks for them.
 
     Raises:
-        UsageError: `isolation-required`, `dagger-missing` and the like, before anything runs.
+        UsageError: `engine-unknown`, `lock-invalid`.
     """
     if options.unsafe_no_isolation:
         progress.warn("nothing keeps the toolchain from this machine", options.progress, events)
     with ExitStack() as stack:
         local = stack.enter_context(LocalEngine(None if options.unsafe_no_isolation else detect()))
         yield Workshop(
-            engine=_engine(options, local, stack),
+            engine=_engine(project, options, local, stack),
             local=local,
             tools=tool_cache(),
             events=events,
@@ -75,9 +77,15 @@ def open_workshop(options: Building, events: Events) -> Generator[Workshop]:
         )
 
 
-def _engine(options: Building, local: LocalEngine, stack: ExitStack) -> Engine:
-    del options, stack
-    return local
+def _engine(project: Path, options: Building, local: LocalEngine, stack: ExitStack) -> Engine:
+    """The engine that is asked for; Dagger's needs the project's lock before anything is built."""
+    if choose(options.engine, os.environ) == "local":
+        return local
+    from miniseal.pipeline.engines.dagger import DaggerEngine
+
+    lock = Lock.from_toml(read_file(project / "miniseal.lock"))
+    engine = DaggerEngine(lock.images, environ=os.environ, archive=options.base_image)
+    return stack.enter_context(engine)
 
 
 def cache_folder() -> Path:

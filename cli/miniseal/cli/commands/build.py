@@ -27,7 +27,10 @@ def command(project: Path, reference: str, **options: Any) -> Outcome:  # noqa: 
 
     asked = building.Building(**options)
     store = workshop.open_target(reference)
-    with shown.view(asked.progress) as events, workshop.open_workshop(asked, events) as shop:
+    with (
+        shown.view(asked.progress) as events,
+        workshop.open_workshop(project, asked, events) as shop,
+    ):
         packed = asyncio.run(make(project, shop))
     publish.push(store, packed)
     return Outcome(

@@ -29,7 +29,7 @@ def command(project: Path, **options: Any) -> Outcome:  # noqa: ANN401 - click's
 
     asked, how = releasing.read(options)
     given = asked.release(project)
-    with shown.view(how.progress) as events, workshop.open_workshop(how, events) as shop:
+    with shown.view(how.progress) as events, workshop.open_workshop(project, how, events) as shop:
         planned = asyncio.run(plan_release(project, shop, given))
     return _outcome(planned, given, asked.destination(project))
 

@@ -26,7 +26,7 @@ def command(project: Path, **options: Any) -> Outcome:  # noqa: ANN401 - click's
 
     asked, how = releasing.read(options)
     given = asked.release(project)
-    with shown.view(how.progress) as events, workshop.open_workshop(how, events) as shop:
+    with shown.view(how.progress) as events, workshop.open_workshop(project, how, events) as shop:
         released = asyncio.run(release(project, shop, given))
     return _outcome(released, asked.destination(project))
 
