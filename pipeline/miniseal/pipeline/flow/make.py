@@ -8,7 +8,7 @@ from miniseal.formats import times
 from miniseal.formats.digest import sha256
 from miniseal.formats.strictjson import canonical
 from miniseal.formats.wasm.inspect import inspect
-from miniseal.packager import Packed, check_permissions, pack
+from miniseal.packager import Packed, check_permissions, install, pack
 from miniseal.pipeline.engines.engine import Description
 from miniseal.pipeline.flow.job import Job
 from miniseal.pipeline.graph import Codec, Results, Step, json_codec
@@ -62,7 +62,8 @@ RESOLVE = Step[Job, Resolved](
 
 
 async def _fetch(job: Job, of: Results) -> dict[str, Path]:
-    return await job.making.tools.fetch(of[RESOLVE].project.tools)
+    tools = of[RESOLVE].project.tools
+    return await job.making.tools.fetch(tools, verify=True, log=job.log(FETCH.name))
 
 
 FETCH = Step[Job, dict[str, Path]](
@@ -93,6 +94,7 @@ def build_inputs(job: Job, of: Results) -> dict[str, str] | None:
         "env": recipe.env,
         "wasm": recipe.wasm,
         "version": recipe.version,
+        "installs": [list(step.argv) for step in install(recipe.tools)],
     }
     return {
         **engine,

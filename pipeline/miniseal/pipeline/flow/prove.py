@@ -41,7 +41,8 @@ class TimedScan:
 
 async def _fetch_runner(job: Job, of: Results) -> dict[str, Path]:
     project = of[RESOLVE].project
-    return await job.making.tools.fetch(project.lock.test if project.settings.test else ())
+    tools = project.lock.test if project.settings.test else ()
+    return await job.making.tools.fetch(tools, verify=True, log=job.log(FETCH_RUNNER.name))
 
 
 FETCH_RUNNER = Step[Job, dict[str, Path]](

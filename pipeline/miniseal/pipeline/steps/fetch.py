@@ -53,7 +53,7 @@ class ToolCache:
             tools: of a lock.
             verify: read every file of what is there, and fetch again what is damaged; for whoever
                 runs the tools next.
-            log: is told of what takes long, and of damage.
+            log: is told of damage, and of what is made of fetched tools, which takes long.
 
         Raises:
             EnvironmentalError: `fetch-failed`, `tool-cache-damaged`, `engine-failed`,
@@ -162,7 +162,8 @@ class _Fetching:
 
     def _install(self, name: str, needs: Mapping[str, Path], shelf: Shelf) -> None:
         step = self.steps[name]
-        self.log(f"{'fetching' if step.network else 'making'} {name}, once on this machine")
+        if not step.network:
+            self.log(f"making {name} of {', '.join(step.needs)}, once on this machine")
         with shelf.scratch() as scratch:
             shelf.put(self.installer.install(step, needs, scratch), scratch)
 
