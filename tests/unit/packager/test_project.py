@@ -1,8 +1,10 @@
+import json
 import os
 from pathlib import Path
 
 import pytest
 
+from kit.packages import vex
 from miniseal.formats.errors import EnvironmentalError, MinisealError, UsageError
 from miniseal.packager import Project, lock_text
 from unit.packager.sample import SETTINGS, Make
@@ -72,6 +74,42 @@ def test_refuses_an_entry_that_is_no_file_of_the_tree(make: Make, entry: str) ->
     refused(make({"miniseal.toml": SETTINGS.replace("src/app.wat", entry)}), "project-invalid")
 
 
+def answering(path: str) -> str:
+    """The settings with a VEX document."""
+    return f'{SETTINGS}\n[scan]\nvex = ["{path}"]\n'
+
+
+def test_reads_the_vex_documents_that_it_names(make: Make) -> None:
+    root = make({"miniseal.toml": answering("vex/a.json"), "vex/a.json": json.dumps(vex()[1])})
+
+    (document,) = Project.load(root).vex()
+
+    assert document.to_json() == vex()[1]
+
+
+def test_a_vex_document_named_twice_is_one(make: Make) -> None:
+    twice = answering("a.json").replace('["a.json"]', '["a.json", "a.json"]')
+    root = make({"miniseal.toml": twice, "a.json": json.dumps(vex()[1])})
+
+    assert len(Project.load(root).vex()) == 1
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", json.dumps(vex(status="harmless")[1])])
+def test_refuses_what_is_no_vex_document(make: Make, text: str) -> None:
+    root = make({"miniseal.toml": answering("vex.json"), "vex.json": text})
+
+    assert "vex.json is not an OpenVEX document" in refused(root, "project-invalid").message
+
+
+@pytest.mark.parametrize("path", ["none.json", "src", "./vex.json"])
+def test_refuses_a_vex_document_that_is_not_there(make: Make, path: str) -> None:
+    refused(make({"miniseal.toml": answering(path)}), "project-invalid")
+
+
+def test_refuses_a_vex_document_from_outside(make: Make) -> None:
+    refused(make({"miniseal.toml": answering("../vex.json")}), "path-escapes")
+
+
 @pytest.mark.parametrize("pattern", ["../*", "/etc/*", "assets/../../*"])
 def test_refuses_assets_that_lead_out(make: Make, pattern: str) -> None:
     refused(make({"miniseal.toml": SETTINGS.replace("assets/**", pattern)}), "path-escapes")
@@ -119,7 +157,7 @@ def test_refuses_a_map_for_a_permission_nobody_asked_for(make: Make) -> None:
     assert refused(make({"miniseal.toml": text}), "project-invalid").found == "camera"
 
 
-@pytest.mark.parametrize("name", ["greeting", "loan", "tip"])
+@pytest.mark.parametrize("name", ["greeting", "loan", "tip", "valuta"])
 def test_examples_load_and_their_locks_are_what_ships(name: str) -> None:
     project = Project.load(EXAMPLES / name)
 

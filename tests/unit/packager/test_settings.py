@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from miniseal.formats.errors import MinisealError, UsageError
 from miniseal.packager import Settings
-from miniseal.packager.settings import Call
+from miniseal.packager.settings import Call, Scan
 from miniseal.packager.toml import TOML_LIMIT
 
 BUILD = '[build]\ntoolchain = "wat"\n'
@@ -47,6 +47,10 @@ def test_reads_every_member() -> None:
         expect = [1800]
         [scan]
         fail_on = "low"
+        fail_on_misconfiguration = "medium"
+        ignore_unfixed = true
+        deny_licenses = ["GPL-*", "AGPL-3.0-only"]
+        vex = ["vex/openvex.json"]
         [publish]
         to = "oci:registry"
         """
@@ -58,7 +62,14 @@ def test_reads_every_member() -> None:
     assert result.network.allowed_hosts == ("api.acme.example",)
     assert (result.asked_limits.memory_mib, result.asked_limits.fuel) == (1, 2)
     assert result.test == (Call(call="tip", args=(12000, 1.5), expect=(1800,)),)
-    assert (result.scan.fail_on, result.publish.to) == ("low", "oci:registry")
+    assert result.scan == Scan(
+        fail_on="low",
+        fail_on_misconfiguration="medium",
+        ignore_unfixed=True,
+        deny_licenses=("GPL-*", "AGPL-3.0-only"),
+        vex=("vex/openvex.json",),
+    )
+    assert result.publish.to == "oci:registry"
 
 
 def test_a_test_table_is_a_command() -> None:
@@ -92,7 +103,7 @@ def test_names_the_member_that_is_missing(text: str, member: str) -> None:
     [
         (BUILD + "colour = 'red'\n", "build.colour"),
         (BUILD + "world = 'app'\n", "build.world"),
-        (BUILD + "[scan]\nvex = ['a.json']\n", "scan.vex"),
+        (BUILD + "[scan]\nvexx = ['a.json']\n", "scan.vexx"),
         (BUILD + "[[test]]\ncall = 'f'\nstdin = 'x'\n", "test[0].stdin"),
         (BUILD + "[test]\ncommand = ['x']\ncall = 'f'\n", "test.call"),
         (BUILD + "[surprise]\n", "surprise"),
@@ -116,6 +127,8 @@ def test_names_the_member_that_is_unknown(text: str, member: str) -> None:
         (BUILD + "[limits]\nfuel = 1.0\n", "wrong limits.fuel", "1.0"),
         (BUILD + "[limits]\nfuel = '1'\n", "wrong limits.fuel", "'1'"),
         (BUILD + "[scan]\nfail_on = 'never'\n", "wrong scan.fail_on", "'never'"),
+        (BUILD + "[scan]\nvex = 'a.json'\n", "wrong scan.vex", "'a.json'"),
+        (BUILD + "[scan]\nignore_unfixed = 1\n", "wrong scan.ignore_unfixed", "1"),
         (BUILD + "[[test]]\ncall = 'f'\nargs = ['1']\n", "wrong test[0].args[0]", "'1'"),
         (BUILD + "[permissions]\nstorage = 'x'\n", "wrong permissions.storage", "'x'"),
         ("test = 3\n" + BUILD, "wrong test", "3"),
@@ -144,6 +157,9 @@ def test_says_what_was_found_and_what_was_expected(text: str, message: str, foun
         BUILD + "[[test]]\ncall = 'f'\nargs = [2026-01-01]\n",
         BUILD + "[test]\ncommand = []\n",
         BUILD + "[permissions]\n'a b' = []\n",
+        BUILD + "[scan]\ndeny_licenses = ['GPL 3']\n",
+        BUILD + "[scan]\ndeny_licenses = ['MIT OR GPL-3.0']\n",
+        BUILD + "[scan]\ndeny_licenses = ['GPL-*', 'gpl-*']\n",
         BUILD + "[network]\nallowed_hosts = ['*.acme.example']\n",
     ],
 )
@@ -213,7 +229,7 @@ def inline(value: object) -> str:
             return json.dumps(value)
 
 
-@pytest.mark.parametrize("name", ["greeting", "loan", "tip"])
+@pytest.mark.parametrize("name", ["greeting", "loan", "tip", "valuta"])
 def test_schema_accepts_the_examples(name: str) -> None:
     import tomllib  # only here
 
