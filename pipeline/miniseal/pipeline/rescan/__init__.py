@@ -1,0 +1,3 @@
+"""rescan: published packages against a newer database. Import the module that you need."""
+
+__all__: list[str] = []
