@@ -302,7 +302,7 @@ def test_the_build_types_page_has_every_parameter(bench: Path) -> None:
         names |= set(_keys(definition.get("externalParameters", {})))
         names |= set(_keys(definition.get("internalParameters", {})))
 
-    assert {"entry", "isolated"} <= names
+    assert {"entry", "isolation"} <= names
     assert _unmentioned(names, "build-types/mini-program-v1.md") == set()
 
 
