@@ -83,4 +83,11 @@ def _folders(sizes: Members, command: Exec) -> frozenset[str]:
         raise OUTPUT_REFUSED(
             "the outputs have folders nested too deeply", expected=f"at most {_DEPTH_LIMIT} levels"
         )
+    for size in measured.values():
+        if "socket" in size:
+            raise OUTPUT_REFUSED(
+                f"{size.string('socket')[:500]!r} cannot leave the sandbox",
+                found="a socket",
+                expected="a file",
+            )
     return frozenset(path for path, size in measured.items() if size.value("folder") is True)

@@ -52,6 +52,7 @@ class DaggerEngine:
         environ: Mapping[str, str],
         archive: Path | None = None,
         platform: str | None = None,
+        start_seconds: float = 15.0,
     ) -> None:
         """Only remember: the session is opened by the first command.
 
@@ -60,13 +61,16 @@ class DaggerEngine:
             environ: where engine and command line are, as Dagger's own variables say it.
             archive: a file to take the base image from, instead of the lock's registry.
             platform: of the containers; this machine's by default, for which its tools are.
+            start_seconds: how long an engine that runs already may take to open a session.
         """
         platform = platform or base_images.platform()
         self._base = Base(images=tuple(images), archive=archive, platform=platform)
         self._folder = Path(tempfile.mkdtemp(prefix="miniseal-")).resolve()
         empty = self._folder / "session"
         empty.mkdir()
-        self._session = Session(environ, empty, prepare=self._base.ready)
+        self._session = Session(
+            environ, empty, prepare=self._base.ready, start_seconds=start_seconds
+        )
         self._close = weakref.finalize(self, _close, self._session, self._folder)
 
     def __enter__(self) -> Self:

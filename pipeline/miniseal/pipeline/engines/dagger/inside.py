@@ -9,7 +9,7 @@ needs Python 3.11 and the standard library alone.
 """
 
 # It runs in somebody else's image, and imports as little of it as can be.
-# ruff: noqa: PTH100, PTH101, PTH120, PTH123, PTH208
+# ruff: noqa: PTH100, PTH101, PTH112, PTH120, PTH123, PTH208
 
 import binascii
 import contextlib
@@ -43,12 +43,16 @@ class Plan(TypedDict):
 
 
 class Size(TypedDict):
-    """How much an output holds; `folder` is whether it still is one, and in its place."""
+    """How much an output holds; `folder` is whether it still is one, and in its place.
+
+    A socket is told by its name, since it would be left out without a word.
+    """
 
     folder: bool
     bytes: int
     entries: int
     depth: int
+    socket: str | None
 
 
 def main() -> int:
@@ -122,8 +126,8 @@ def _keep(number: int, tail: bytearray) -> bool:
 
 def _measure(path: str) -> Size:
     """Add up an output, and make its folders readable for whoever carries it away."""
-    size: Size = {"folder": False, "bytes": 0, "entries": 0, "depth": 0}
-    if os.path.realpath(path) != path or not stat.S_ISDIR(os.lstat(path).st_mode):
+    size: Size = {"folder": False, "bytes": 0, "entries": 0, "depth": 0, "socket": None}
+    if os.path.realpath(path) != path or not os.path.isdir(path):
         return size
     size["folder"] = True
     pending = [(path, 1)]
@@ -141,6 +145,8 @@ def _measure(path: str) -> Size:
                 pending.append((f"{folder}/{name}", depth + 1))
             elif stat.S_ISREG(status.st_mode):
                 size["bytes"] += status.st_size
+            elif stat.S_ISSOCK(status.st_mode):
+                size["socket"] = f"{folder}/{name}".encode("utf-8", "replace").decode()
     return size
 
 

@@ -25,7 +25,6 @@ __all__ = ["Session"]
 
 _T = TypeVar("_T")
 _Ready = TypeVar("_Ready")
-_START_SECONDS = 15.0
 _FETCH_SECONDS = 600.0
 _CONNECT_SECONDS = 10.0
 _CANCEL_SECONDS = 5.0
@@ -42,6 +41,7 @@ class Session(Generic[_Ready]):
         folder: Path,
         *,
         prepare: "Callable[[dagger.Client], Awaitable[_Ready]]",
+        start_seconds: float = 15.0,
     ) -> None:
         """Only remember; nothing is started.
 
@@ -49,10 +49,12 @@ class Session(Generic[_Ready]):
             environ: where the engine and the command line are.
             folder: an empty one, in which the command line runs.
             prepare: what is done once before all else; everything after it is given the result.
+            start_seconds: how long an engine that runs already may take to open a session.
         """
         self._environ = environ
         self._folder = folder
         self._prepare = prepare
+        self._start_seconds = start_seconds
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._opening: asyncio.Task[tuple[dagger.Client, _Ready]] | None = None
@@ -107,7 +109,7 @@ class Session(Generic[_Ready]):
     async def _open(self) -> "tuple[dagger.Client, _Ready]":
         around = cli.joined(self._environ)
         quick = around is not None or cli.is_direct(self._environ)
-        limit = _START_SECONDS if quick else _FETCH_SECONDS
+        limit = self._start_seconds if quick else _FETCH_SECONDS
         try:
             async with asyncio.timeout(limit):
                 client = await self._connect(around or await self._start())
