@@ -83,7 +83,7 @@ def released(shared: Path, examples: Path, vulnerability_db: Path) -> Path:
             scratch = shared / "released-scratch"
             scratch.mkdir()
             run_miniseal("keys", "generate", scratch / "publisher.key").ok()
-            for name in ("tip", "loan", "greeting"):
+            for name in ("tip", "loan", "greeting", "valuta"):
                 run_miniseal(
                     *("release", examples / name, "--to", f"oci:{scratch / f'registry-{name}'}"),
                     *("--key", scratch / "publisher.key"),
@@ -114,7 +114,8 @@ def base_image() -> BaseImage:
 def dagger_engine(dagger_tools: DaggerTools) -> Iterator[DaggerEngineProcess]:
     """An engine that runs, without a way out of its network: put its `env()` into the client's.
 
-    Tests that use it all go to one worker, so that a run has one of it.
+    Each worker that needs one has its own, from its first test that does to its end: one of all
+    workers would have to outlive the worker that started it.
     """
     with DaggerEngineProcess(dagger_tools) as engine:
         yield engine
@@ -127,18 +128,6 @@ def _service(folder: Path) -> Path:
             pass
     assert folder.is_dir(), f"{folder} is not there: run `make services`"
     return folder
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Know xdist's mark without xdist too."""
-    config.addinivalue_line("markers", "xdist_group(name): tests that one worker runs")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that share an engine together."""
-    for item in items:
-        if "dagger_engine" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("dagger"))
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -31,6 +31,7 @@ EXAMPLES = {
     "greeting": ("com.example.greeting", "1.0.1"),
     "loan": ("com.example.loan", "0.3.0-beta.1"),
     "tip": ("com.example.tip", "1.2.0"),
+    "valuta": ("com.example.valuta", "1.0.0"),
 }
 APP, VERSION = EXAMPLES["greeting"]
 PROVENANCE = "https://slsa.dev/provenance/v1"

@@ -13,7 +13,7 @@ from kit.commands import run_miniseal
 
 __all__ = ["KINDS", "NAMES", "build", "golden"]
 
-NAMES = ("greeting", "loan", "tip")
+NAMES = ("greeting", "loan", "tip", "valuta")
 KINDS = ("package", "wasm_artifact", "image")
 _NOTE = "made by: PYTHONPATH=tests python -m kit.golden"
 

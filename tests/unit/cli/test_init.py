@@ -7,7 +7,7 @@ from miniseal.cli.commands.init import command
 from miniseal.packager import Project
 
 
-@pytest.mark.parametrize("toolchain", ["assemblyscript", "wat"])
+@pytest.mark.parametrize("toolchain", ["assemblyscript", "c", "wat"])
 def test_a_template_is_a_project(toolchain: str, tmp_path: Path) -> None:
     folder = tmp_path / "new"
 
