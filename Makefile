@@ -20,7 +20,7 @@ test: setup ## every test, in parallel; what they run beside them is built meanw
 	pytest -n $(JOBS) --dist worksteal -q --ignore tests/integration || failed=$$?; \
 	if kill -0 $$builder 2>/dev/null; then echo "waiting for services: see .services.log"; fi; \
 	wait $$builder || { tail -40 .services.log; exit 1; }; \
-	pytest -n $(JOBS) --dist loadgroup -q tests/integration || failed=$$?; \
+	pytest -n $(JOBS) --dist worksteal -q tests/integration || failed=$$?; \
 	exit $$failed
 
 services: setup ## what the tests run beside them: Debian packages, a Dagger engine, a base image
