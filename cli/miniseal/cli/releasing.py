@@ -1,6 +1,5 @@
 """The options of the commands that release or plan one, and what they say."""
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -27,6 +26,7 @@ class Releasing:
     trivy: Path | None
     database: str | None
     max_age: int
+    min_age: int
     resign: bool
     until: str | None
 
@@ -49,19 +49,14 @@ class Releasing:
         from miniseal.attestations import FileSigner  # needs the extra `pipeline`
         from miniseal.cli import workshop
         from miniseal.pipeline.release import Release
-        from miniseal.pipeline.steps.scan import ScanSettings
         from miniseal.verifier import Policy
 
+        policy = Policy.load(self.policy) if self.policy else None
         return Release(
             store=workshop.open_target(self.destination(project)),
             signer=FileSigner.load(self.key),
-            scan=ScanSettings(
-                trivy=self.trivy,
-                search=os.environ.get("PATH", ""),
-                database=self.database or scanner.trivy_database(),
-                max_age=self.max_age * 86400,
-            ),
-            policy=Policy.load(self.policy) if self.policy else None,
+            scan=scanner.settings(self, policy),
+            policy=policy,
             resign=self.resign,
             until=self.until,
         )
@@ -81,16 +76,7 @@ _OPTIONS = (
         type=click.Path(path_type=Path),
         help="A platform's policy that the release must satisfy before it is tagged.",
     ),
-    scanner.trivy_option,
-    scanner.database_option,
-    click.option(
-        "--max-database-age",
-        "max_age",
-        default=7,
-        show_default=True,
-        type=click.IntRange(1, 3650),
-        help="Days since the vulnerability database was made.",
-    ),
+    scanner.options,
     click.option("--resign", is_flag=True, help="Sign again what is published already."),
     click.option("--until", metavar="STEP", help="Stop after STEP; nothing is published then."),
     building.options,

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 from miniseal.cli.commands.advisories import command
 from miniseal.cli.demo.advisories import ADVISORIES
 from miniseal.pipeline.trivy.database import Database
+from miniseal.pipeline.trivy.source import parse
 
 TIME = "2026-11-21T00:00:00Z"
 
@@ -45,3 +46,20 @@ def test_a_folder_without_advisories_makes_nothing(tmp_path: Path) -> None:
 
     assert json.loads(result.stdout)["error"]["code"] == "database-missing"
     assert not (tmp_path / "db").exists()
+
+
+def test_a_database_is_published_as_an_artifact(advisories: Path, tmp_path: Path) -> None:
+    to = f"oci:{tmp_path / 'layout'}"
+    words = ["build", str(advisories), "--to", to, "--updated", TIME, "--json"]
+
+    result = json.loads(CliRunner().invoke(command, words).stdout)["result"]
+
+    made = parse(result["reference"], cache=tmp_path / "cache").open()
+    assert (result["digest"], result["database"]) == (made.digest, None)
+    assert result["reference"].startswith(f"{to}@sha256:")
+
+
+def test_a_database_has_to_go_somewhere(advisories: Path) -> None:
+    result = CliRunner().invoke(command, ["build", str(advisories)])
+
+    assert result.exit_code == 2

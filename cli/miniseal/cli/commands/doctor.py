@@ -17,7 +17,7 @@ __all__ = ["command"]
 @click.command("doctor", cls=Verb, extra="pipeline")
 @scanner.trivy_option
 @scanner.database_option
-def command(trivy: Path | None, database: Path | None) -> Outcome:
+def command(trivy: Path | None, database: str | None) -> Outcome:
     """Look for what `miniseal release` needs: isolation, the scanner, its database, a cache."""
     checks: dict[str, Callable[[], str]] = {
         "isolation": _isolation,
@@ -62,12 +62,10 @@ def _scanner(named: Path | None) -> str:
     return f"trivy {trivy.version} at {trivy.path}"
 
 
-def _database(named: Path | None) -> str:
-    from miniseal.pipeline.trivy.database import Database
-
-    database = Database.open(named or scanner.trivy_database())
+def _database(named: str | None) -> str:
+    database = scanner.database(named).open()
     days = (time.time() - database.updated) / 86400
-    return f"{database.folder}, {days:.1f} days old"
+    return f"{database.folder}, {days:.1f} days old, {database.digest}"
 
 
 def _cache() -> str:

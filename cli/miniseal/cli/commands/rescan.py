@@ -1,7 +1,6 @@
 """`miniseal rescan`: published packages against a newer vulnerability database."""
 
 import asyncio
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,16 +36,7 @@ RESCAN_INCOMPLETE = Code(
     type=click.Path(path_type=Path),
     help="The private key that signs; not needed with --dry-run [env: MINISEAL_KEY].",
 )
-@scanner.trivy_option
-@scanner.database_option
-@click.option(
-    "--max-database-age",
-    "max_age",
-    default=7,
-    show_default=True,
-    type=click.IntRange(1, 3650),
-    help="Days since the vulnerability database was made.",
-)
+@scanner.options
 @click.option("--app", "app_id", help="The app_id that each package must be.")
 @click.option(
     "--jobs",
@@ -75,8 +65,9 @@ class _Options:
     policy: Path
     key: Path | None
     trivy: Path | None
-    database: Path | None
+    database: str | None
     max_age: int
+    min_age: int
     app_id: str | None
     jobs: int
     again: bool
@@ -91,7 +82,7 @@ def _rescan(options: _Options) -> Outcome:
     from miniseal.pipeline.published import targets
     from miniseal.pipeline.rescan.rescan import Rescan, rescan
     from miniseal.pipeline.rescan.scanning import TrivyScanning
-    from miniseal.pipeline.steps.scan import ScanSettings, open_scanner
+    from miniseal.pipeline.steps.scan import open_scanner
     from miniseal.verifier import Policy
 
     if options.key is None and not options.dry_run:
@@ -102,12 +93,7 @@ def _rescan(options: _Options) -> Outcome:
     isolation = detect()
     if isolation is None:
         raise ISOLATION_MISSING("the scanner runs in isolation alone")
-    settings = ScanSettings(
-        trivy=options.trivy,
-        search=os.environ.get("PATH", ""),
-        database=options.database or scanner.trivy_database(),
-        max_age=options.max_age * 86400,
-    )
+    settings = scanner.settings(options, policy)
     with LocalEngine(isolation) as engine, progress.view(options.progress) as events:
         trivy = open_scanner(settings, pinned(()).scanner, engine, now=int(time.time()))
         given = Rescan(

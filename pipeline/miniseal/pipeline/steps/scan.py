@@ -1,36 +1,32 @@
-"""sbom and scan: trivy over the source, the unpacked package and the bill of materials.
+"""The scans: trivy over the source, the unpacked package and the bill of materials.
 
-The bill's packages are what trivy read from the source's lock files; each of its components must
-come back from the scan of the bill. What a scan did not see is a failure, never a pass. Strings of
-the wasm's data segments are laid beside it as text, because the scanner does not look for secrets
-in binaries.
+What a scan did not see is a failure, never a pass. The scanner looks into wasm only for what `cargo
+auditable` embeds: the strings of the data segments are laid beside a module as text, and the
+modules that a Go program lists are looked up as a bill of their own.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from miniseal.formats import times
 from miniseal.formats.predicates import vulns
-from miniseal.formats.wasm.inspect import data_segments
+from miniseal.formats.wasm.inspect import data_segments, inspect
 from miniseal.packager import Packed, lock
 from miniseal.pipeline.engines.engine import Engine
-from miniseal.pipeline.events import Events
-from miniseal.pipeline.steps.resolve import Resolved
+from miniseal.pipeline.trivy import golang
 from miniseal.pipeline.trivy.binary import Trivy
-from miniseal.pipeline.trivy.coverage import check_components
-from miniseal.pipeline.trivy.database import Database
+from miniseal.pipeline.trivy.coverage import check_components, check_modules
 from miniseal.pipeline.trivy.run import Scanner
-from miniseal.pipeline.trivy.scan import Finding, Scan, Secret
+from miniseal.pipeline.trivy.scan import Finding, Scan
+from miniseal.pipeline.trivy.source import Source
 
 __all__ = [
     "ScanSettings",
-    "Scanned",
     "open_scanner",
     "predicate_of",
-    "scan",
     "scan_bill",
     "scan_package",
     "scan_source",
@@ -46,7 +42,7 @@ class ScanSettings:
     Attributes:
         trivy: the binary, or None: the one on `search`.
         search: a PATH.
-        database: a folder with trivy.db and metadata.json.
+        database: where the vulnerability database is.
         max_age: of the database, seconds.
         min_age: of the scanner since its release, seconds.
         denied: digests of binaries that may not run, whatever the lock pins.
@@ -54,25 +50,10 @@ class ScanSettings:
 
     trivy: Path | None
     search: str
-    database: Path
+    database: Source
     max_age: int
     min_age: int = 7 * 86400
     denied: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scanned:
-    """What the scans found.
-
-    Attributes:
-        bill: the CycloneDX document.
-        vulns: the predicate, all scans together.
-        secrets: likely secrets, all scans together.
-    """
-
-    bill: dict[str, object]
-    vulns: vulns.Vulns
-    secrets: tuple[Secret, ...]
 
 
 def open_scanner(
@@ -87,14 +68,15 @@ def open_scanner(
         now: seconds since 1970.
 
     Raises:
-        EnvironmentalError: `scanner-missing`, `database-missing`.
+        EnvironmentalError: `scanner-missing`, `database-missing`, `content-missing`.
         VerificationError: `scanner-not-pinned`, `scanner-denied`, `scanner-too-new`,
-            `database-stale`.
-        FormatError: `database-invalid`.
+            `database-not-pinned`, `database-stale`, `digest-mismatch`.
+        FormatError: `database-invalid`, `too-large`.
+        UsageError: `transport-unsupported`.
     """
     trivy = Trivy.locate(settings.trivy, search=settings.search, pinned=pinned)
     trivy.check(now=now, min_age=settings.min_age, denied=settings.denied)
-    database = Database.open(settings.database)
+    database = settings.database.open()
     database.check_age(now=now, max_age=settings.max_age)
     return Scanner(engine=engine, trivy=trivy, database=database)
 
@@ -116,9 +98,22 @@ async def scan_package(scanner: Scanner, packed: Packed, work: Path) -> Scan:
     Raises:
         EnvironmentalError: `scanner-failed`, and the engine's.
         FormatError: `scan-malformed`.
-        VerificationError: `scan-empty`, `scanner-not-pinned`.
+        VerificationError: `scan-empty`, `scan-incomplete`, `scanner-not-pinned`.
     """
-    return await scanner.package(_unpack(packed, work / "package"))
+    modules = _modules(packed)
+    scan = await scanner.package(_unpack(packed, modules, work / "package"))
+    check_modules((name for name, data in modules.items() if _is_auditable(data)), scan)
+    built = [await _scan_go(scanner, name, data) for name, data in modules.items()]
+    return scan.joined(*built)
+
+
+async def _scan_go(scanner: Scanner, name: str, module: bytes) -> Scan:
+    """What a Go program says that it was built from; nothing of any other."""
+    listed = golang.modules(module)
+    if not listed:
+        return Scan()
+    scan = await scan_bill(scanner, golang.bill_of(listed))
+    return scan.moved(lambda _: name)
 
 
 async def scan_bill(scanner: Scanner, bill: Mapping[str, object]) -> Scan:
@@ -134,50 +129,29 @@ async def scan_bill(scanner: Scanner, bill: Mapping[str, object]) -> Scan:
     return scan
 
 
-async def scan(
-    resolved: Resolved,
-    packed: Packed,
-    *,
-    settings: ScanSettings,
-    engine: Engine,
-    events: Events,
-    clock: Callable[[], float],
-    work: Path,
-) -> Scanned:
-    """Make the bill and scan everything; raises what the parts do."""
-    from miniseal.pipeline.steps.sbom import bill_of  # slow; an unchanged release has no use for it
-
-    with events.step("sbom") as facts:
-        started = int(clock())
-        scanner = open_scanner(settings, resolved.project.lock.scanner, engine, now=started)
-        source = await scan_source(scanner, resolved.snapshot)
-        bill = bill_of(
-            packed.config,
-            source.packages,
-            resolved.project.tools,
-            package_digest=packed.package.descriptor.digest,
-        )
-        facts.update(components=len(list(_components(bill))))
-    with events.step("scan") as facts:
-        package = await scan_package(scanner, packed, work)
-        scans = {"source": source, "package": package, "sbom": await scan_bill(scanner, bill)}
-        predicate = predicate_of(scanner, scans, started=started, finished=int(clock()))
-        facts.update(findings=len(predicate.findings))
-    return Scanned(bill=bill, vulns=predicate, secrets=_secrets(scans))
-
-
-def _unpack(packed: Packed, folder: Path) -> Path:
-    """The package as files: the wasm executable (else trivy skips it), its strings, the assets."""
-    contents = packed.contents
+def _modules(packed: Packed) -> dict[str, bytes]:
+    """The main wasm and those among the assets, by names of files."""
     wasm, _ = packed.blobs[packed.config.wasm.digest]
-    modules = {"app.wasm": wasm, **{name: contents.assets[name] for name in contents.nested}}
-    for name, data in {**contents.assets, **modules}.items():
+    assets = packed.contents.assets
+    return {_free("app.wasm", assets): wasm} | {
+        name: assets[name] for name in packed.contents.nested
+    }
+
+
+def _is_auditable(module: bytes) -> bool:
+    return any(custom.name == ".dep-v0" for custom in inspect(module).customs)
+
+
+def _unpack(packed: Packed, modules: Mapping[str, bytes], folder: Path) -> Path:
+    """The package as files: each wasm executable (else trivy skips it), its strings, the assets."""
+    assets = packed.contents.assets
+    for name, data in {**assets, **modules}.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
         path.chmod(0o755)
     for name, data in modules.items():
-        (folder / _beside(name, contents.assets)).write_bytes(_strings(data))
+        (folder / _free(f"{name}.strings.txt", assets)).write_bytes(_strings(data))
     return folder
 
 
@@ -187,13 +161,12 @@ def _strings(module: bytes) -> bytes:
     return b"\n".join(texts).replace(b"\0", b"") + b"\n"
 
 
-def _beside(name: str, assets: Iterable[str]) -> str:
-    """A name for the texts of the module `name` that no asset has, nor a folder of one."""
+def _free(name: str, assets: Iterable[str]) -> str:
+    """`name`, made longer until no asset has it, nor a folder of one."""
     taken = set(assets)
-    text = f"{name}.strings.txt"
-    while any(each == text or each.startswith(f"{text}/") for each in taken):
-        text += "_"
-    return text
+    while any(each == name or each.startswith(f"{name}/") for each in taken):
+        name += "_"
+    return name
 
 
 def predicate_of(
@@ -238,23 +211,7 @@ def _order(finding: vulns.Finding) -> tuple[str, str, str]:
     return finding.id, finding.package or "", finding.source or ""
 
 
-def _secrets(scans: Mapping[str, Scan]) -> tuple[Secret, ...]:
-    return tuple(
-        Secret(
-            target=f"{place}:{secret.target}",
-            line=secret.line,
-            rule=secret.rule,
-            severity=secret.severity,
-        )
-        for place, result in scans.items()
-        for secret in result.secrets
-    )
-
-
-def _components(bill: Mapping[str, object]) -> Iterable[dict[str, object]]:
-    components = bill.get("components")
-    return components if isinstance(components, list) else ()  # pyright: ignore[reportUnknownVariableType]
-
-
 def _urls(bill: Mapping[str, object]) -> list[str]:
-    return [str(part["purl"]) for part in _components(bill) if "purl" in part]
+    parts = bill.get("components")
+    components: list[dict[str, object]] = parts if isinstance(parts, list) else []  # pyright: ignore[reportUnknownVariableType]
+    return [str(part["purl"]) for part in components if "purl" in part]

@@ -12,7 +12,14 @@ from pathlib import Path
 from miniseal.formats.errors import Code, VerificationError
 from miniseal.pipeline.trivy.scan import Package, Scan
 
-__all__ = ["SCAN_INCOMPLETE", "check_components", "check_locks", "check_settings", "files"]
+__all__ = [
+    "SCAN_INCOMPLETE",
+    "check_components",
+    "check_locks",
+    "check_modules",
+    "check_settings",
+    "files",
+]
 
 SCAN_INCOMPLETE = Code(
     "scan-incomplete",
@@ -103,6 +110,19 @@ def check_settings(tree: Path, scan: Scan) -> None:
     ]
     if missing:
         raise SCAN_INCOMPLETE("the scan left out container files", found=", ".join(missing)[:2000])
+
+
+def check_modules(names: Iterable[str], scan: Scan) -> None:
+    """Each of these wasm files, which list what they were built from, must have been read.
+
+    Raises:
+        VerificationError: `scan-incomplete`, naming them.
+    """
+    read = {package.target for package in scan.packages}
+    if missing := sorted(set(names) - read):
+        raise SCAN_INCOMPLETE(
+            "the scan left out the dependencies inside wasm", found=", ".join(missing)[:2000]
+        )
 
 
 def _uncovered(path: Path, listed: set[str]) -> str | None:

@@ -31,6 +31,7 @@ __all__ = [
     "DATABASE_INVALID",
     "DATABASE_MISSING",
     "DATABASE_STALE",
+    "FILES",
     "Database",
     "build",
     "file_digest",
@@ -57,6 +58,8 @@ DATABASE_STALE = Code(
     cause="it has not been updated, or a clock is wrong",
     remedy="update the database",
 )
+
+FILES = ("trivy.db", "metadata.json")
 
 _METADATA_LIMIT = 64 * 1024
 _SKEW_SECONDS = 300

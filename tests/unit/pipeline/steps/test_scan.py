@@ -30,4 +30,4 @@ def test_texts_of_a_module_are_laid_out_for_the_scanner(encoding: str) -> None:
 def test_no_asset_is_hidden_by_the_texts_of_a_module(
     assets: tuple[str, ...], expected: str
 ) -> None:
-    assert scan._beside("app.wasm", assets) == expected
+    assert scan._free("app.wasm.strings.txt", assets) == expected
