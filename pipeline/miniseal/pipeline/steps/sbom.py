@@ -1,8 +1,8 @@
 """sbom: a CycloneDX bill of the package's parts, the same bytes for the same inputs.
 
-Packages come from trivy's reading of the lock files; the wasm, its assets and the tools that built
-it are added. The serial number is derived from the content and there is no time, so that two runs
-agree.
+Packages and their licences come from trivy's reading of the lock files; the wasm, its assets and
+the tools that built it are added. The serial number is derived from the content and there is no
+time, so that two runs agree. A package whose licence no file states has none here.
 """
 
 # The library's serialisation decorators hide its classes from pyright; mypy sees them.
@@ -14,9 +14,11 @@ import json
 import uuid
 from collections.abc import Iterable
 
+from cyclonedx import spdx
 from cyclonedx.model import HashAlgorithm, HashType
 from cyclonedx.model.bom import Bom, BomMetaData
 from cyclonedx.model.component import Component, ComponentScope, ComponentType
+from cyclonedx.model.license import DisjunctiveLicense, License, LicenseExpression
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
@@ -36,7 +38,7 @@ def bill_of(
 
     Args:
         config: of the package.
-        packages: what trivy read from the source's lock files.
+        packages: what trivy read from the source's lock files and in the package.
         tools: what built the wasm; listed as `excluded`, since they are not shipped.
         package_digest: of the package's manifest; makes the serial number.
     """
@@ -48,12 +50,15 @@ def bill_of(
         hashes=[_hash(config.wasm.digest)],
     )
     parts = {part.bom_ref.value: part for part in _shipped(config)}
+    licenses: dict[str, set[str]] = {}
     for package in packages:
         if package.purl:
-            parts[package.purl] = _library(package.purl, ComponentScope.REQUIRED)
+            licenses.setdefault(package.purl, set()).update(package.licenses)
+    for url, texts in licenses.items():
+        parts[url] = _library(url, ComponentScope.REQUIRED, sorted(texts))
     for tool in tools:
         url = tool_url(tool)
-        parts.setdefault(url, _library(url, ComponentScope.EXCLUDED))
+        parts.setdefault(url, _library(url, ComponentScope.EXCLUDED, []))
     bom = Bom(
         serial_number=uuid.uuid5(_NAMESPACE, package_digest),
         metadata=BomMetaData(component=main),
@@ -84,7 +89,7 @@ def _file(name: str, digest: str) -> Component:
     return Component(bom_ref=name, name=name, type=ComponentType.FILE, hashes=[_hash(digest)])
 
 
-def _library(url: str, scope: ComponentScope) -> Component:
+def _library(url: str, scope: ComponentScope, licenses: list[str]) -> Component:
     purl = PackageURL.from_string(url)
     return Component(
         bom_ref=url,
@@ -94,7 +99,24 @@ def _library(url: str, scope: ComponentScope) -> Component:
         purl=purl,
         type=ComponentType.LIBRARY,
         scope=scope,
+        licenses=_licenses(licenses),
     )
+
+
+def _licenses(texts: list[str]) -> list[License]:
+    """All of them hold; CycloneDX takes several licences, or else one expression alone."""
+    identifiers = {text: spdx.fixup_id(text) for text in texts}
+    compound = [text for text in texts if not identifiers[text] and spdx.is_expression(text)]
+    if not compound:
+        return [_license(identifiers[text], text) for text in texts]
+    if all(text in compound or identifiers[text] for text in texts):
+        joined = " AND ".join(f"({text})" for text in texts)
+        return [LicenseExpression(texts[0] if len(texts) == 1 else joined)]
+    return [_license(None, text) for text in texts]
+
+
+def _license(identifier: str | None, text: str) -> License:
+    return DisjunctiveLicense(id=identifier) if identifier else DisjunctiveLicense(name=text)
 
 
 def _hash(digest: str) -> HashType:

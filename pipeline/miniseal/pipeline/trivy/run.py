@@ -67,6 +67,7 @@ _FILES = (
 )
 _SOURCE = ("--scanners", "vuln,secret,license,misconfig", "--include-dev-deps")
 _PACKAGE = ("--scanners", "vuln,secret,license")
+_BILL = ("--scanners", "vuln,license")
 # Trivy's built-in rules that let secrets in such places pass (pkg/fanal/secret).
 _ALLOW_RULES = (
     *("anaconda-log", "examples", "golang", "locale-dir", "markdown", "node.js", "python"),
@@ -125,7 +126,7 @@ class Scanner:
             file = Path(name) / "bom.json"
             file.write_bytes(document)
             mount = Mount(path=f"{_ROOT}/bom.json", host=file)
-            scan = await self._run("sbom", ("--scanners", "vuln"), "bom.json", (mount,))
+            scan = await self._run("sbom", _BILL, "bom.json", (mount,))
         return scan.moved(lambda _: "")
 
     async def _tree(self, mode: str, tree: Path, options: tuple[str, ...], canary: Canary) -> Scan:

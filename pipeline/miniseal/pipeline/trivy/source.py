@@ -26,9 +26,7 @@ from miniseal.formats.errors import (
 )
 from miniseal.formats.oci import MANIFEST_LIMIT
 from miniseal.formats.reference import Reference
-from miniseal.pipeline.trivy.artifact import layer_of, unpack
 from miniseal.pipeline.trivy.database import DATABASE_MISSING, Database, file_digest
-from miniseal.registry import open_store
 
 __all__ = ["DATABASE_NOT_PINNED", "DATABASE_REFERENCE", "Artifact", "Folder", "Source", "parse"]
 
@@ -115,6 +113,9 @@ class Artifact:
             FormatError: `database-invalid`, `too-large`.
             VerificationError: `digest-mismatch`.
         """
+        from miniseal.pipeline.trivy.artifact import layer_of, unpack  # seldom needed
+        from miniseal.registry import open_store
+
         store = open_store(self.reference)
         manifest = store.read(store.resolve(self.reference.digest or ""), limit=MANIFEST_LIMIT)
         layer = layer_of(manifest)
