@@ -14,9 +14,11 @@ from pathlib import Path
 from miniseal.formats.digest import check_content
 from miniseal.formats.errors import Code, FormatError
 from miniseal.formats.members import Members
+from miniseal.formats.reference import REFERENCE_MALFORMED, Reference
 from miniseal.formats.strictjson import loads
+from miniseal.packager.lock import OCI_ARCHIVE, BaseImage
 
-__all__ = ["BASE_IMAGE_MALFORMED", "Archive", "platform"]
+__all__ = ["BASE_IMAGE_MALFORMED", "Archive", "named", "platform"]
 
 BASE_IMAGE_MALFORMED = Code(
     "base-image-malformed",
@@ -87,6 +89,28 @@ class Archive:
             )
         digest, names = found.pop()
         return cls(digest=digest, names=names | {digest})
+
+
+def named(text: str, platform: str) -> BaseImage:
+    """The base image that a person names: `HOST/NAME@sha256:...`, or `oci-archive:FILE`.
+
+    Raises:
+        UsageError: `reference-malformed`.
+        FormatError: `base-image-malformed`.
+        VerificationError: `digest-mismatch`.
+        OSError: the file cannot be read.
+    """
+    reference = Reference.parse(text)
+    if reference.transport == "oci-archive":
+        digest = Archive.read(Path(reference.location), platform).digest
+        return BaseImage(name=OCI_ARCHIVE, digest=digest, platform=platform)
+    if reference.transport != "registry" or reference.digest is None:
+        raise REFERENCE_MALFORMED(
+            "a base image is named by its digest",
+            found=text[:200],
+            expected="HOST/NAME@sha256:..., or oci-archive:FILE",
+        )
+    return BaseImage(name=reference.location, digest=reference.digest, platform=platform)
 
 
 class _Documents:

@@ -1,6 +1,8 @@
 """The toolchains: one module each, and the table of them all."""
 
-from miniseal.packager.lock import pinned
+from dataclasses import replace
+
+from miniseal.packager.lock import BaseImage, pinned
 from miniseal.packager.settings import PROJECT_INVALID
 from miniseal.packager.toolchains import assemblyscript, c, command, prebuilt, wat
 from miniseal.packager.toolchains.toolchain import Toolchain
@@ -26,10 +28,14 @@ def find(name: str) -> Toolchain:
     return TOOLCHAINS[name]
 
 
-def lock_text(name: str) -> str:
+def lock_text(name: str, images: tuple[BaseImage, ...] = ()) -> str:
     """The `miniseal.lock` of a project with this toolchain, from the pins that ship.
+
+    Args:
+        name: of the toolchain.
+        images: base images, which nobody pins but the project.
 
     Raises:
         UsageError: `project-invalid`, for an unknown toolchain.
     """
-    return pinned(find(name).tools).to_toml()
+    return replace(pinned(find(name).tools), images=images).to_toml()
