@@ -240,10 +240,10 @@ class TestState:
         import dagger
 
         fill = ("dd", "if=/dev/zero", "of=/big", "bs=1M")
-        with DaggerEngineProcess(dagger_tools, state_limit_mb=300) as engine:
+        with DaggerEngineProcess(dagger_tools, state_limit_mb=400) as engine:
             run(engine, base_image, *fill, "count=50")
             with pytest.raises(dagger.ExecError):
-                run(engine, base_image, *fill, "count=300")
+                run(engine, base_image, *fill, "count=400")
 
             assert engine.running
 

@@ -8,6 +8,7 @@ with one uncompressed layer; the same packages give the same bytes. Standard lib
 import hashlib
 import io
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -54,13 +55,21 @@ def entry() -> Path:
 
 
 def make(folder: Path) -> None:
-    """Write the image, and its manifest's digest, into a folder."""
-    packages = folder / "packages"
+    """Write the image, and its manifest's digest, into a folder.
+
+    Raises:
+        SystemExit: nobody but root may do that.
+    """
+    if os.geteuid() != 0:
+        raise SystemExit("making a base image needs root: it runs Python within the image")
+    packages, scratch = folder / "packages", folder / "root"
     _fetch(packages)
-    layer = _layer([*packages.glob("*.deb")])
-    shutil.rmtree(packages)
-    digest = _write_layout(layer, folder / ARCHIVE)
+    members = _merge([*packages.glob("*.deb")])
+    members |= _compiled(members, scratch)
+    digest = _write_layout(_tar(members), folder / ARCHIVE)
     (folder / DIGEST).write_text(digest, encoding="ascii")
+    shutil.rmtree(packages)
+    shutil.rmtree(scratch)
 
 
 def _fetch(folder: Path) -> None:
@@ -76,7 +85,7 @@ def _fetch(folder: Path) -> None:
     )
 
 
-def _layer(packages: list[Path]) -> bytes:
+def _merge(packages: list[Path]) -> Members:
     members: Members = {}
     for package in sorted(packages):
         members |= _members(package)
@@ -85,7 +94,7 @@ def _layer(packages: list[Path]) -> bytes:
     members["usr/bin/sh"] = (_link("usr/bin/sh", "dash"), b"")
     for name, content in _FILES.items():
         members[name] = (_file(name, content), content)
-    return _tar(members)
+    return members
 
 
 def _members(package: Path) -> Members:
@@ -109,6 +118,33 @@ def _members(package: Path) -> Members:
     return members
 
 
+def _compiled(members: Members, scratch: Path) -> Members:
+    """The bytecode of Python's library, as its package's script would make it.
+
+    Without it, each start of Python in a container would compile what it imports.
+    """
+    scratch.mkdir()
+    unpack = ["tar", "--extract", "--directory", scratch]
+    subprocess.run(unpack, check=True, input=_tar(members))
+    libraries = [f"/{path.relative_to(scratch)}" for path in scratch.glob("usr/lib/python3*")]
+    subprocess.run(
+        [
+            *("chroot", scratch, "/usr/bin/python3", "-m", "compileall", "-q"),
+            *("--invalidation-mode", "unchecked-hash", *libraries),
+        ],
+        check=True,
+        env={**os.environ, "PYTHONHASHSEED": "0"},  # the order of sets
+    )
+    compiled: Members = {}
+    for folder in scratch.glob("usr/lib/**/__pycache__"):
+        name = str(folder.relative_to(scratch))
+        compiled[name] = (_folder(name), b"")
+        for path in folder.iterdir():
+            content = path.read_bytes()
+            compiled[f"{name}/{path.name}"] = (_file(f"{name}/{path.name}", content), content)
+    return compiled
+
+
 def _place(name: str) -> str:
     name = name.removeprefix(".").strip("/")
     first, slash, _ = name.partition("/")
@@ -118,6 +154,12 @@ def _place(name: str) -> str:
 def _file(name: str, content: bytes) -> tarfile.TarInfo:
     info = tarfile.TarInfo(name)
     info.size = len(content)
+    return info
+
+
+def _folder(name: str) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.mode = tarfile.DIRTYPE, 0o755
     return info
 
 
