@@ -102,6 +102,7 @@ async def _attest(job: Job, of: Results) -> tuple[attest.Claim, ...]:
         scan=of[GATE].vulns,
         pipeline=of[GATE].gated.checks,
         program=Checks(passed=("program",)) if ran else Checks(warned=("program",)),
+        vex=project.vex(),
     )
 
 

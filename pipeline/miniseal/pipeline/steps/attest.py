@@ -6,12 +6,13 @@ decide.
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 
 from miniseal.formats.config import Config, Toolchain
-from miniseal.formats.predicates import provenance, sbom, scai, test_result, vulns
+from miniseal.formats.predicates import openvex, provenance, sbom, scai, test_result, vulns
+from miniseal.formats.predicates.openvex import Document
 from miniseal.formats.predicates.resource import Resource
 from miniseal.formats.statement import Statement, Subject
 from miniseal.packager import Packed, Settings, Tool
@@ -194,6 +195,7 @@ def statements(
     scan: vulns.Vulns,
     pipeline: Checks,
     program: Checks,
+    vex: Iterable[Document] = (),
 ) -> tuple[Claim, ...]:
     """Every statement of a release, the package's manifest as their first subject."""
     subjects = _subjects(packed)
@@ -205,6 +207,7 @@ def statements(
         (test_result.PREDICATE_TYPE, checks("pipeline", pipeline, looked_at), False),
         (test_result.PREDICATE_TYPE, checks("program", program, looked_at), False),
         (scai.PREDICATE_TYPE, capabilities(packed.config), False),
+        *((openvex.PREDICATE_TYPE, document.to_json(), False) for document in vex),
     )
     return tuple(
         Claim(

@@ -3,7 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from miniseal.formats.predicates import provenance, sbom, scai, test_result, vulns
+from kit.packages import vex
+from miniseal.formats.predicates import openvex, provenance, sbom, scai, test_result, vulns
+from miniseal.formats.predicates.openvex import Document
 from miniseal.formats.predicates.vulns import Vulns
 from miniseal.formats.statement import Statement
 from miniseal.packager import Packed, pack
@@ -54,7 +56,7 @@ def build(resolved: Resolved) -> Build:
     )
 
 
-def _claims(packed: Packed, build: Build) -> tuple[Claim, ...]:
+def _claims(packed: Packed, build: Build, *documents: Document) -> tuple[Claim, ...]:
     bill = bill_of(packed.config, (), build.tools, package_digest=packed.package.descriptor.digest)
     return statements(
         packed,
@@ -63,6 +65,7 @@ def _claims(packed: Packed, build: Build) -> tuple[Claim, ...]:
         scan=SCAN,
         pipeline=Checks(passed=("coverage", "rebuild", "secrets")),
         program=Checks(warned=("program",)),
+        vex=documents,
     )
 
 
@@ -77,6 +80,17 @@ def test_there_is_a_statement_of_every_kind(packed: Packed, build: Build) -> Non
         test_result.PREDICATE_TYPE,
         scai.PREDICATE_TYPE,
     ]
+
+
+def test_a_vex_document_is_a_statement_of_its_own_with_all_that_it_had(
+    packed: Packed, build: Build
+) -> None:
+    said = {**vex()[1], "x-ticket": 7}
+
+    *_, claim = _claims(packed, build, Document.from_json(said))
+
+    assert (claim.predicate_type, claim.everywhere) == (openvex.PREDICATE_TYPE, False)
+    assert Statement.from_bytes(claim.statement).predicate == said
 
 
 def test_the_package_is_the_first_subject_of_four(packed: Packed, build: Build) -> None:
