@@ -17,8 +17,8 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
 
-from miniseal.cli.printable import one_line
 from miniseal.pipeline.events import Event
+from miniseal.pipeline.printable import one_line
 from miniseal.pipeline.report.recorder import Recorder, Run
 
 __all__ = ["Board", "live"]

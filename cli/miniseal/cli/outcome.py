@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
-from miniseal.cli.printable import printable
 from miniseal.formats.errors import Code, EnvironmentalError, MinisealError, UsageError
+from miniseal.pipeline.printable import printable
 
 __all__ = ["EXTRA_MISSING", "Outcome", "Verb", "show_error"]
 

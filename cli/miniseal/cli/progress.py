@@ -13,8 +13,8 @@ from typing import TextIO
 
 import click
 
-from miniseal.cli.printable import one_line
 from miniseal.pipeline.events import Event, Events, json_lines, plain_lines
+from miniseal.pipeline.printable import one_line
 
 __all__ = ["FORMS", "form_for", "option", "view", "warn"]
 

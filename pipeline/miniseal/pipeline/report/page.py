@@ -6,6 +6,7 @@ written is text to the template, never markup.
 
 from collections.abc import Sequence
 
+from miniseal.pipeline.printable import printable
 from miniseal.pipeline.report.claims import Evidence, claims_of, evidence_of, imports_of
 from miniseal.pipeline.report.findings import scanned_of
 from miniseal.pipeline.report.head import failure_of, head_of
@@ -30,6 +31,7 @@ def render(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_shown,
     )
     claims = claims_of(report)
     timeline = timeline_of(report)
@@ -55,6 +57,11 @@ def render(report: Report) -> str:
         tools=tools_of(claims),
         limits=limits_of(report, claims, scanned),
     )
+
+
+def _shown(value: object) -> object:
+    """A text as a page may hold it; what is markup already is ours."""
+    return printable(value) if type(value) is str else value
 
 
 def _about(evidence: Sequence[Evidence]) -> str | None:

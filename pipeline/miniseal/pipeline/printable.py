@@ -1,4 +1,7 @@
-"""Texts of strangers, made fit for a terminal: names, output and errors may hold what it obeys."""
+"""Texts of strangers, made fit to be shown: names, output and errors may hold what a screen obeys.
+
+Control characters, direction marks and what is no character are escaped. Markup is not looked at.
+"""
 
 from unicodedata import category
 
@@ -6,7 +9,7 @@ __all__ = ["one_line", "printable"]
 
 
 def printable(text: str) -> str:
-    """The text without what a terminal would obey; line ends and tabs stay."""
+    """The text without what a screen would obey; line ends and tabs stay."""
     return "".join(char if char in "\n\t" else _plain(char) for char in text)
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from miniseal.cli.printable import one_line, printable
+from miniseal.pipeline.printable import one_line, printable
 
 
 @pytest.mark.parametrize(
