@@ -145,8 +145,9 @@ def test_the_wheel_says_that_a_part_is_typed(contents: dict[str, bytes], part: s
         "miniseal/pipeline/engines/jail.py",
         "miniseal/pipeline/steps/wasm_calls.py",
         *(
-            path.relative_to(ROOT / "cli").as_posix()
-            for path in (ROOT / "cli/miniseal/cli/templates").rglob("*")
+            path.relative_to(ROOT / part).as_posix()
+            for part, folder in (("cli", "templates"), ("pipeline", "report/templates"))
+            for path in (ROOT / part / "miniseal" / part / folder).rglob("*")
             if path.is_file()
         ),
     ],
