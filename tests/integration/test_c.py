@@ -52,6 +52,11 @@ __attribute__((export_name("f"))) int f(int n) {
     return snprintf(p, n, "%s %.2f", "C", 1.5);
 }
 """
+RAISES = """#include <signal.h>
+static int n;
+static void handle(int signal) { n = signal; }
+__attribute__((export_name("f"))) int f(int s) { signal(s, handle); raise(s); return n; }
+"""
 PRINTS = """#include <stdio.h>
 __attribute__((export_name("f"))) void f(void) { puts("hello"); }
 """
@@ -140,8 +145,9 @@ def test_a_build_sees_no_source_of_the_c_library_and_changes_nothing(
         (STARTS, "", "", "7"),
         (COUNTS, '"-lm", "-Wl,--export=f", "-O3", "-g"', "81", "9"),
         (WRITES, "", "20", "6"),
+        (RAISES, '"-D_WASI_EMULATED_SIGNAL", "-lwasi-emulated-signal"', "15", "15"),
     ],
-    ids=["constructor", "options", "library"],
+    ids=["constructor", "options", "library", "signal"],
 )
 def test_what_c_programs_do_works_and_is_the_same_twice(
     make: Make,

@@ -20,8 +20,12 @@ from pathlib import Path
 
 TARGET = "wasm32-wasip1"
 MODELS = ("command", "reactor")
-# parts of the C library that are libraries of their own elsewhere: `-lm` has to find something
-EMPTY = ("crypt", "dl", "m", "pthread", "resolv", "rt", "util", "xnet")
+# parts of this C library that are libraries of their own elsewhere: `-lm` has to find something
+EMPTY = (
+    *("crypt", "dl", "m", "pthread", "resolv", "rt", "util", "xnet"),
+    *("wasi-emulated-getpid", "wasi-emulated-mman"),
+    *("wasi-emulated-process-clocks", "wasi-emulated-signal"),
+)
 LINKER = """#!/bin/sh
 exec "${0%/*}/zig" wasm-ld "$@"
 """
