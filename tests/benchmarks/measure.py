@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Self
 
-__all__ = ["Action", "Sample", "Series", "interleave", "process", "show", "show_ratio"]
+__all__ = ["Action", "Sample", "Series", "interleave", "process", "show", "show_fact", "show_ratio"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +100,11 @@ def show_ratio(name: str, one: Series, other: Series, *, aim: float | None = Non
     middle = median(first / second for first, second in pairs)
     verdict = "" if aim is None else f"aim {aim:.1f}x: {'met' if cpu <= aim else 'missed'}"
     _line(f"  {name:<44}{cpu:>8.2f}x{middle:>8.2f}x{wall:>9.2f}x{'':>10}{verdict}".rstrip())
+
+
+def show_fact(name: str, value: str) -> None:
+    """Print something that is no time."""
+    _line(f"  {name:<44}{value:>12}")
 
 
 def _line(text: str) -> None:
