@@ -18,12 +18,16 @@ __all__ = ["command"]
 @scanner.trivy_option
 @scanner.database_option
 def command(trivy: Path | None, database: str | None) -> Outcome:
-    """Look for what `miniseal release` needs: isolation, the scanner, its database, a cache."""
+    """Look for what `miniseal release` needs: isolation, the scanner, its database, a cache.
+
+    And for Dagger's engine, where commands are to run there.
+    """
     checks: dict[str, Callable[[], str]] = {
         "isolation": _isolation,
         "scanner": lambda: _scanner(trivy),
         "database": lambda: _database(database),
         "tool cache": _cache,
+        "dagger": _dagger,
     }
     rows = [_row(name, check) for name, check in checks.items()]
     return Outcome(
@@ -75,3 +79,12 @@ def _cache() -> str:
     folder = tool_cache().folder
     write_file(folder / ".doctor", b"")
     return str(folder)
+
+
+def _dagger() -> str:
+    from miniseal.pipeline.engines.choose import choose
+    from miniseal.pipeline.engines.dagger.look import look
+
+    if choose(None, os.environ) == "local":
+        return "not used here"
+    return look(os.environ)

@@ -65,7 +65,8 @@ def read(text: str, command: Exec) -> Answer:
 
 def _stream(members: Members, name: str) -> bytes:
     try:
-        return binascii.a2b_base64(str(members.value(name)))[-STREAM_LIMIT:]
+        text = str(members.value(name))
+        return binascii.a2b_base64(text, strict_mode=True)[-STREAM_LIMIT:]
     except ValueError as error:
         raise ENGINE_FAILED(f"the container's {name} is no base64") from error
 

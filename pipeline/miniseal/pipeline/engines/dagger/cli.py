@@ -186,8 +186,8 @@ def reach(environ: Mapping[str, str]) -> str:
             with socket.socket(socket.AF_UNIX) as client:
                 client.settimeout(_REACH_SECONDS)
                 client.connect(address.netloc + address.path)
-        elif address.scheme in {"tcp", "tls"} and address.hostname and address.port:
-            place = (address.hostname, address.port)
+        elif address.scheme in {"tcp", "tls"}:
+            place = (address.hostname or "", address.port or 0)
             with socket.create_connection(place, timeout=_REACH_SECONDS):
                 pass
     except (OSError, ValueError) as error:

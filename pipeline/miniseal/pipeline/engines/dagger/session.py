@@ -111,8 +111,12 @@ class Session(Generic[_Ready]):
         quick = around is not None or cli.is_direct(self._environ)
         limit = self._start_seconds if quick else _FETCH_SECONDS
         try:
-            async with asyncio.timeout(limit):
-                client = await self._connect(around or await self._start())
+            # loading the SDK takes as long as the session takes to start
+            params, _ = await asyncio.gather(
+                self._params(around, limit), asyncio.to_thread(import_module, "dagger")
+            )
+            async with asyncio.timeout(self._start_seconds):
+                client = await self._connect(params)
                 async with explained():
                     version = await client.version()
         except BaseException as error:
@@ -120,7 +124,7 @@ class Session(Generic[_Ready]):
                 self._child.kill()  # whoever waits for its line has waited long enough
             if isinstance(error, TimeoutError):
                 raise ENGINE_FAILED(
-                    f"dagger's session did not start in {limit:g} seconds",
+                    "dagger's session did not start in time",
                     found=self._child.said() if self._child else None,
                 ) from error
             raise
@@ -128,14 +132,13 @@ class Session(Generic[_Ready]):
         self._version = version
         return client, await self._prepare(client)
 
-    async def _start(self) -> cli.Params:
+    async def _params(self, around: cli.Params | None, limit: float) -> cli.Params:
+        if around is not None:
+            return around
         program = await asyncio.to_thread(self._look)
         self._child = cli.Child(program, self._environ, self._folder)
-        # loading the SDK takes as long as the session takes to start
-        params, _ = await asyncio.gather(
-            asyncio.to_thread(self._child.params), asyncio.to_thread(import_module, "dagger")
-        )
-        return params
+        async with asyncio.timeout(limit):
+            return await asyncio.to_thread(self._child.params)
 
     def _look(self) -> str:
         program = cli.find(self._environ)
