@@ -351,6 +351,8 @@ def test_results_are_as_the_reference_says(
     host = (*policy, "--state", bench / "state")
     key = bench / "publisher.key"
     documented = _documented_results()
+    said = {"result": "PASSED", "configuration": []}
+    (bench / "said.json").write_text(json.dumps(said), encoding="utf-8")
 
     for name, words in {
         "inspect": (reference,),
@@ -361,6 +363,10 @@ def test_results_are_as_the_reference_says(
         "readmit": (app, *host),
         "remove": (app, *host),
         "build": (bench / "tip", "-o", f"oci:{bench / 'built'}", "--progress", "none"),
+        "attest": (
+            *(reference, "--type", "test-result", "--predicate", bench / "said.json"),
+            *("--key", key),
+        ),
         "keys show": (key,),
         "keys generate": (bench / "another.key",),
         "policy check": (policy[1],),
