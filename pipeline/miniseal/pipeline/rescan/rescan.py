@@ -22,7 +22,7 @@ from miniseal.packager import Packed
 from miniseal.pipeline.events import Events
 from miniseal.pipeline.published import Target
 from miniseal.pipeline.rescan.scanning import Scanning
-from miniseal.pipeline.rescan.stored import packed_of, published_of, subjects_of
+from miniseal.pipeline.rescan.stored import Snapshot, packed_of, published_of, subjects_of
 from miniseal.pipeline.rescan.trust import Rules, Trusted, check_scanner
 from miniseal.registry import attach
 from miniseal.verifier import Policy
@@ -228,14 +228,15 @@ class _Package:
         given, row, target = self.given, self.row, self.target
         now = int(given.clock())
         with refusing():
-            fetched = fetch(target.store, target.name)
+            snapshot = Snapshot(target.store)
+            fetched = fetch(snapshot, target.name)
             manifest = fetched.config.manifest
             row.app_id, row.package = manifest.app_id, fetched.descriptor.digest
             row.version = (manifest.version_code, manifest.version_name)
             app_id = given.app_id or manifest.app_id
             hint = given.signer.hint if given.signer else None
             rules = Rules.of(given.policy, app_id, given.scanning, hint=hint, now=now)
-            trusted = Trusted.of(app_id, target.store, target.name, rules, now)
+            trusted = Trusted.of(app_id, snapshot, target.name, rules, now)
         trusted.check_order(given.scanning, now)
         return trusted
 

@@ -12,9 +12,11 @@ from tempfile import TemporaryDirectory
 from typing import Protocol, Self
 
 from miniseal.formats.errors import Code, EnvironmentalError
+from miniseal.formats.predicates.sbom import Sbom
 from miniseal.formats.predicates.vulns import Vulns
 from miniseal.packager import Packed
 from miniseal.pipeline.steps.scan import predicate_of, scan_bill, scan_package
+from miniseal.pipeline.trivy.coverage import check_components
 from miniseal.pipeline.trivy.run import Scanner
 
 __all__ = ["SCANNER_CHANGED", "Scanning", "TrivyScanning"]
@@ -97,7 +99,11 @@ class TrivyScanning:
         with TemporaryDirectory(prefix="miniseal-rescan-") as work:
             scans = {"package": await scan_package(self.trivy, packed, Path(work))}
         for number, bill in enumerate(bills):
-            scans[f"sbom-{number + 1}" if number else "sbom"] = await scan_bill(self.trivy, bill)
+            scan = await scan_bill(self.trivy, bill)
+            # bills of other makers nest components within components
+            parts = Sbom.from_json(bill).components
+            check_components((part.purl for part in parts if part.purl), scan)
+            scans[f"sbom-{number + 1}" if number else "sbom"] = scan
         if _marks(self.trivy) != self.marks:
             raise SCANNER_CHANGED(
                 "the scanner or its database was replaced", found=str(self.trivy.database.folder)

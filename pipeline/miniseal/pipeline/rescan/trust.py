@@ -167,15 +167,14 @@ class Trusted:
     bills: tuple[dict[str, object], ...]
 
     @classmethod
-    def of(cls, app_id: str, source: Source, name: str, rules: Rules, now: int) -> "Trusted":
-        """Check what `name` names in `source`, as a host would, but for its scans.
+    def of(cls, app_id: str, snapshot: Snapshot, name: str, rules: Rules, now: int) -> "Trusted":
+        """Check what `name` names in a store, as a host would, but for its scans.
 
         Raises:
             VerificationError: every refusal of a verification; `bill-untrusted`.
             FormatError: content that does not follow its format.
             EnvironmentalError: the source's own errors.
         """
-        snapshot = Snapshot(source)
         examined = examine(app_id, snapshot, name, rules.without_scans(), now)
         sbom = rules.namespace.require.sbom
         if sbom is None:
