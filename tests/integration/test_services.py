@@ -105,6 +105,13 @@ def installed(package: str) -> Path:
     return Path(found.origin).parent
 
 
+def test_the_sdk_connects(dagger_engine: DaggerEngineProcess, dagger_tools: DaggerTools) -> None:
+    async def work(client: "dagger.Client") -> list[str]:
+        return [await client.version()]
+
+    assert session(dagger_engine, work) == [dagger_tools.version]
+
+
 class TestBaseImage:
     def test_it_has_a_shell_and_python(
         self, dagger_engine: DaggerEngineProcess, base_image: BaseImage
@@ -220,10 +227,12 @@ class TestEnd:
 
     def test_an_engine_that_does_not_start_says_why(self, tmp_path: Path) -> None:
         engine = DaggerEngineProcess(DaggerTools(folder=tmp_path, version="v0"))
+        why = r"(?s)engine ended.*dagger-engine: not found"
 
-        with pytest.raises(AssertionError, match=r"(?s)engine ended.*dagger-engine: not found"):
-            engine.start()
-        engine.remove()
+        with nothing_survives(), pytest.raises(AssertionError, match=why), engine:
+            pass
+
+        assert not engine.folder.exists()
 
 
 class TestState:

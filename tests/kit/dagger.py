@@ -105,7 +105,11 @@ class DaggerEngineProcess:
             (self.folder / "resolv.conf").write_text("nameserver 10.0.2.3\n")
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.remove()
+            raise
         return self
 
     def __exit__(

@@ -129,7 +129,7 @@ def _compiled(members: Members, scratch: Path) -> Members:
     libraries = [f"/{path.relative_to(scratch)}" for path in scratch.glob("usr/lib/python3*")]
     subprocess.run(
         [
-            *("chroot", scratch, "/usr/bin/python3", "-m", "compileall", "-q"),
+            *("chroot", str(scratch), "/usr/bin/python3", "-m", "compileall", "-q"),
             *("--invalidation-mode", "unchecked-hash", *libraries),
         ],
         check=True,
