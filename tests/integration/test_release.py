@@ -365,10 +365,11 @@ class TestEvidence:
         ]
 
         assert sorted(each["passedTests"] for each in predicates) == [
-            ["coverage", "rebuild", "secrets"],
+            ["coverage", "misconfiguration", "rebuild", "secrets"],
             ["program"],
         ]
-        assert {each["result"] for each in predicates} == {"PASSED"}
+        assert sorted(each["warnedTests"] for each in predicates) == [[], ["licenses"]]
+        assert {each["result"] for each in predicates} == {"PASSED", "WARNED"}
 
     def test_two_releases_have_the_same_bill_of_materials_to_the_byte(
         self, first: First, released: Path
