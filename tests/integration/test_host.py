@@ -49,6 +49,16 @@ def limits(**changed: int) -> dict[str, int]:
 SPIN = '(module (func (export "spin") (loop br 0)))'
 
 
+def test_a_reactor_is_initialized_before_it_is_called(host: ModuleType) -> None:
+    reactor = program(
+        "(module (global $n (mut i32) (i32.const 0))"
+        ' (func (export "_initialize") (global.set $n (i32.const 7)))'
+        ' (func (export "n") (result i32) (global.get $n)))'
+    )
+
+    assert host.run(reactor, "n", [], {}) == 7
+
+
 def test_a_call_returns_its_result(host: ModuleType) -> None:
     double = program(
         '(module (func (export "double") (param i32) (result i32)'
