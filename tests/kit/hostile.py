@@ -16,6 +16,7 @@ from miniseal.cli.main import main
 __all__ = [
     "LOCK",
     "MANIFEST",
+    "SETTINGS",
     "bounded",
     "call_miniseal",
     "dropped",

@@ -130,13 +130,12 @@ class Scanner:
         return scan.moved(lambda _: "")
 
     async def _tree(self, mode: str, tree: Path, options: tuple[str, ...], canary: Canary) -> Scan:
-        found = bills(tree)
-        scan = await self._files(mode, tree, options, canary, without=found)
-        listed = [await self._bill(path, data) for path, data in found.items()]
+        wanted = {path: (data, purls(data, path)) for path, data in bills(tree).items()}
+        scan = await self._files(mode, tree, options, canary, without=wanted)
+        listed = [await self._bill(path, *each) for path, each in wanted.items()]
         return scan.joined(Scan(licenses=tuple(declared(tree))), *listed)
 
-    async def _bill(self, path: str, data: bytes) -> Scan:
-        wanted = purls(data, path)
+    async def _bill(self, path: str, data: bytes, wanted: Collection[str]) -> Scan:
         scan = await self.sbom(data)
         check_components(wanted, scan, path)
         return scan.moved(lambda _: path)
