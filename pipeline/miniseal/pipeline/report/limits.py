@@ -132,8 +132,7 @@ def _of_trust(report: Report, claims: Claims) -> Iterator[Limit]:
             "They show which key signed. A key that was stolen signs as well as before, until a "
             "policy denies it.",
         )
-    verify = report.recorder.runs.get("verify")
-    if verify is not None and verify.facts.get("policy") == "own":
+    if report.verdict is not None and report.own_policy:
         yield Limit(
             "The verdict",
             "It is by the project's own policy, since no platform's was given. A platform may "

@@ -82,6 +82,7 @@ class Report:
         verdict: of the host's verifier over what the store serves.
         signer: the hint of the key that signed.
         engine: what ran the toolchain.
+        own_policy: whether the verdict is by the project's own policy, for want of a platform's.
         unchanged: whether all of it was published before, and nothing was signed.
         until: the step after which it was asked to end, or None.
         error: what ended the release, as `MinisealError.to_json` gives it; from the events where
@@ -103,6 +104,7 @@ class Report:
     verdict: Verdict | None = None
     signer: str | None = None
     engine: Description | None = None
+    own_policy: bool = False
     unchanged: bool = False
     until: str | None = None
     error: Mapping[str, object] | None = None

@@ -70,18 +70,20 @@ class Timeline:
     """All steps, and how long all of it took.
 
     Attributes:
-        rows: in the graph's order, then those that the graph does not know.
+        rows: in the graph's order.
+        more: what the graph does not know.
         seconds: from the first event to the last.
         ticks: texts along the axis, from 0 to the end.
     """
 
     rows: tuple[Row, ...]
+    more: tuple[Row, ...]
     seconds: float
     ticks: tuple[str, ...]
 
     def in_state(self, *states: State) -> list[Row]:
         """The rows in one of these states."""
-        return [row for row in self.rows if row.state in states]
+        return [row for row in (*self.rows, *self.more) if row.state in states]
 
 
 def timeline_of(report: Report) -> Timeline:
@@ -91,10 +93,14 @@ def timeline_of(report: Report) -> Timeline:
     end = max((event.time for event in events), default=0.0)
     runs = report.recorder.runs
     known = {node.name for node in report.graph}
-    nodes = [*report.graph, *(GraphNode(name=name) for name in runs if name not in known)]
-    rows = tuple(_row(report, node, runs.get(node.name), begin, end) for node in nodes)
+    others = [GraphNode(name=name) for name in runs if name not in known]
     ticks = [_tick((end - begin) * at / _TICKS, end - begin) for at in range(_TICKS + 1)]
-    return Timeline(rows=rows, seconds=end - begin, ticks=tuple(ticks))
+    return Timeline(
+        rows=tuple(_row(report, node, runs.get(node.name), begin, end) for node in report.graph),
+        more=tuple(_row(report, node, runs.get(node.name), begin, end) for node in others),
+        seconds=end - begin,
+        ticks=tuple(ticks),
+    )
 
 
 def said_by(run: Run) -> tuple[tuple[str, ...], int]:

@@ -17,11 +17,12 @@ def test_rows_are_in_the_order_of_the_graph() -> None:
     assert [row.name for row in timeline_of(released()).rows] == [node.name for node in GRAPH]
 
 
-def test_a_step_that_the_graph_does_not_know_comes_last() -> None:
+def test_a_step_that_the_graph_does_not_know_is_apart() -> None:
     recorder = played((0, "inspect", "started", {}), (1, "inspect", "finished", {}))
 
-    rows = timeline_of(Report(recorder=recorder, graph=PAIR)).rows
-    assert [row.name for row in rows] == ["build", "test", "inspect"]
+    timeline = timeline_of(Report(recorder=recorder, graph=PAIR))
+    assert [row.name for row in timeline.more] == ["inspect"]
+    assert [row.name for row in timeline.in_state("done")] == ["inspect"]
 
 
 def test_bars_are_where_the_steps_were() -> None:
@@ -47,7 +48,8 @@ def test_a_short_release_has_an_axis_of_milliseconds() -> None:
 
 @pytest.mark.parametrize("report", [released(), failed(), unchanged(), interrupted()])
 def test_no_bar_leaves_the_axis(report: Report) -> None:
-    for each in timeline_of(report).rows:
+    timeline = timeline_of(report)
+    for each in (*timeline.rows, *timeline.more):
         assert 0 <= float(each.offset) <= 100
         assert 0 <= float(each.offset) + float(each.share) <= 100.01
 
