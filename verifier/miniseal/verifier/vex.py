@@ -142,6 +142,10 @@ class _Entry:
         return self.url is None or (url is not None and self.url.covers(url))
 
 
+_Key = tuple[str, tuple[str, str, str] | None]
+"""A vulnerability and a package, or None for all of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Vex:
     """Everything that is said about one package, ready to be asked.
@@ -154,7 +158,7 @@ class Vex:
 
     thresholds: Mapping[str, int]
     now: int
-    _entries: dict[str, list[_Entry]] = field(default_factory=dict[str, list[_Entry]])
+    _entries: dict[_Key, list[_Entry]] = field(default_factory=dict[_Key, list[_Entry]])
 
     @classmethod
     def of(
@@ -172,7 +176,7 @@ class Vex:
                 for url in _targets(statement, identity):
                     entry = _Entry(url=url, statement=statement, time=time, said=each)
                     for name in statement.vulnerability.names:
-                        vex._entries.setdefault(name, []).append(entry)
+                        vex._entries.setdefault((name, _package(url)), []).append(entry)
         return vex
 
     def judge(self, finding: Finding) -> Suppressed | None:
@@ -194,7 +198,8 @@ class Vex:
             url = replace(url, version=finding.installed)
         return [
             each
-            for each in self._entries.get(finding.id, ())
+            for package in dict.fromkeys((None, _package(url)))
+            for each in self._entries.get((finding.id, package), ())
             if each.speaks_about(url)
             and not (each.suppresses and each.time > self.now + FUTURE_SKEW)
         ]
@@ -250,6 +255,10 @@ def _targets(statement: Statement, identity: Identity) -> Iterator[PackageUrl | 
                 yield from _urls(part.names)
         elif not product.subcomponents:
             yield from _urls(product.names)
+
+
+def _package(url: PackageUrl | None) -> tuple[str, str, str] | None:
+    return None if url is None else url.package
 
 
 def _urls(names: Iterable[str]) -> Iterator[PackageUrl]:
