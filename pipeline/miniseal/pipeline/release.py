@@ -20,7 +20,7 @@ from miniseal.pipeline.engines.engine import Engine
 from miniseal.pipeline.events import Events
 from miniseal.pipeline.flow import STEPS, Job, Making, Publishing
 from miniseal.pipeline.flow.make import PACK
-from miniseal.pipeline.flow.publish import ATTEST, GATE, SIGN, TAG, VERIFY, Judged, verdict
+from miniseal.pipeline.flow.publish import SIGN, TAG, VERIFY, verdict
 from miniseal.pipeline.graph import Planned, Results, Runner, Step, StepCache, after, plan, until
 from miniseal.pipeline.steps import attest, publish
 from miniseal.pipeline.steps.fetch import ToolCache
@@ -117,8 +117,8 @@ class Workshop:
         """What a project's last inputs are noted under."""
         return str(root.absolute())
 
-    def runner(self, job: Job) -> Runner[Job]:
-        """A runner for one job."""
+    def runner(self, job: Job, results: dict[Step[Job, Any], Any] | None = None) -> Runner[Job]:
+        """A runner for one job, which puts what the steps give into `results`."""
         return Runner(
             job,
             events=self.events,
@@ -126,6 +126,7 @@ class Workshop:
             project=self.place(job.root),
             again=self.repeated(),
             explain=self.explain,
+            results=results,
         )
 
 
@@ -167,16 +168,12 @@ class Released:
         tags: that name it; none where the release stopped before.
         verdict: of the host's own verifier over what the store serves, or None as above.
         unchanged: whether all of it was there already.
-        judged: the scans' claims and what the gate made of them; None where nothing was scanned.
-        claims: what was signed.
     """
 
     packed: Packed
     tags: tuple[str, ...] = ()
     verdict: Verdict | None = None
     unchanged: bool = False
-    judged: Judged | None = None
-    claims: tuple[attest.Claim, ...] = ()
 
 
 async def make(root: Path, shop: Workshop) -> Packed:
@@ -191,8 +188,20 @@ async def make(root: Path, shop: Workshop) -> Packed:
         return await shop.runner(job).reach(PACK)
 
 
-async def release(root: Path, shop: Workshop, given: Release) -> Released | None:
+async def release(
+    root: Path,
+    shop: Workshop,
+    given: Release,
+    *,
+    results: dict[Step[Job, Any], Any] | None = None,
+) -> Released | None:
     """Release the project at `root`; None where `until` ends before there is a package.
+
+    Args:
+        root: the project's folder.
+        shop: where and how it is built.
+        given: what is wanted.
+        results: takes what the steps gave, also where one of them says no.
 
     Raises:
         UsageError: `isolation-required`, `step-unknown`, `tag-exists`.
@@ -201,7 +210,7 @@ async def release(root: Path, shop: Workshop, given: Release) -> Released | None
     goal = _step(given.until) if given.until else TAG
     with tempfile.TemporaryDirectory(prefix="miniseal-release-") as scratch:
         job = Job(root=root, work=Path(scratch), making=shop.making(), release=given.publishing())
-        runner = shop.runner(job)
+        runner = shop.runner(job, results)
         if goal is not TAG:
             await runner.reach(goal)
             return Released(packed=runner.results[PACK]) if PACK in runner.results else None
@@ -212,13 +221,7 @@ async def release(root: Path, shop: Workshop, given: Release) -> Released | None
             tags = tuple(publish.tags_of(packed))
             return Released(packed=packed, tags=tags, verdict=held, unchanged=True)
         tags = await runner.reach(TAG)
-        return Released(
-            packed=packed,
-            tags=tags,
-            verdict=runner.results[VERIFY],
-            judged=runner.results[GATE],
-            claims=runner.results[ATTEST],
-        )
+        return Released(packed=packed, tags=tags, verdict=runner.results[VERIFY])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,7 @@ class Runner(Generic[_C]):
         project: str = "",
         again: Iterable[str] = (),
         explain: bool = False,
+        results: "dict[Step[_C, Any], Any] | None" = None,
     ) -> None:
         """Prepare a run.
 
@@ -42,6 +43,7 @@ class Runner(Generic[_C]):
             project: whose last inputs are compared with, to explain why a step runs.
             again: names of steps that run although the cache has their result.
             explain: tell which inputs changed when a step runs.
+            results: takes what was reached, also of a run that fails; a dict of its own otherwise.
         """
         self._context = context
         self._events = events
@@ -49,7 +51,7 @@ class Runner(Generic[_C]):
         self._project = project
         self._again = frozenset(again)
         self._explain = explain
-        self._results: dict[Step[_C, Any], Any] = {}
+        self._results = {} if results is None else results
         self._tasks: dict[Step[_C, Any], asyncio.Task[None]] = {}
 
     @property
