@@ -88,7 +88,15 @@ version = "2.19.0"
 source = { registry = "https://index.example/simple" }
 """
 CARGO_LOCK = 'version = 3\n\n[[package]]\nname = "time"\nversion = "0.1.43"\n'
-GO_MOD = "module example.com/a\n\ngo 1.22\n\nrequire golang.org/x/text v0.3.0\n"
+GO_MOD = """\
+module example.com/a
+
+go 1.22
+
+require golang.org/x/text v0.3.0
+
+require example.com/Mixed/dep v1.2.3
+"""
 CDX = {
     "bomFormat": "CycloneDX",
     "specVersion": "1.6",
@@ -328,15 +336,16 @@ def whole(tmp_path_factory: pytest.TempPathFactory, scanner: Scanner) -> Whole:
         ("uv.lock", "pkg:pypi/requests@2.19.0", "CVE-2018-18074"),
         ("requirements.txt", "pkg:pypi/requests@2.19.0", "CVE-2018-18074"),
         ("go.mod", "pkg:golang/golang.org/x/text@v0.3.0", "CVE-2021-38561"),
+        ("go.mod", "pkg:golang/example.com/mixed/dep@v1.2.3", "EX-2026-0001"),
         ("vendor/a.cdx.json", "pkg:npm/minimist@1.2.5", "CVE-2021-44906"),
     ],
 )
 def test_a_vulnerable_package_in_a_lock_file_is_refused(
     whole: Whole, name: str, purl: str, vulnerability: str
 ) -> None:
-    source = whole.only(name)
-    listed = replace(
-        whole.listed, findings=tuple(each for each in whole.listed.findings if each.purl == purl)
+    source, listed = (
+        replace(scan, findings=tuple(each for each in scan.findings if each.purl == purl))
+        for scan in (whole.only(name), whole.listed)
     )
 
     found = whole.bench.predicate(source=source, sbom=listed).findings

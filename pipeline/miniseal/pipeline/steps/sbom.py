@@ -50,12 +50,12 @@ def bill_of(
         hashes=[_hash(config.wasm.digest)],
     )
     parts = {part.bom_ref.value: part for part in _shipped(config)}
-    licenses: dict[str, set[str]] = {}
+    found: dict[str, list[Package]] = {}
     for package in packages:
         if package.purl:
-            licenses.setdefault(package.purl, set()).update(package.licenses)
-    for url, texts in licenses.items():
-        parts[url] = _library(url, ComponentScope.REQUIRED, sorted(texts))
+            found.setdefault(package.purl, []).append(package)
+    for url, same in found.items():
+        parts[url] = _library(url, ComponentScope.REQUIRED, same)
     for tool in tools:
         url = tool_url(tool)
         parts.setdefault(url, _library(url, ComponentScope.EXCLUDED, []))
@@ -89,18 +89,29 @@ def _file(name: str, digest: str) -> Component:
     return Component(bom_ref=name, name=name, type=ComponentType.FILE, hashes=[_hash(digest)])
 
 
-def _library(url: str, scope: ComponentScope, licenses: list[str]) -> Component:
+def _library(url: str, scope: ComponentScope, packages: list[Package]) -> Component:
+    """A component for a package, in however many files it was found."""
     purl = PackageURL.from_string(url)
+    group, name = _written(purl, packages)
     return Component(
         bom_ref=url,
-        name=purl.name,
-        group=purl.namespace,
+        name=name,
+        group=group,
         version=purl.version,
         purl=purl,
         type=ComponentType.LIBRARY,
         scope=scope,
-        licenses=_licenses(licenses),
+        licenses=_licenses(sorted({text for each in packages for text in each.licenses})),
     )
+
+
+def _written(purl: PackageURL, packages: list[Package]) -> tuple[str | None, str]:
+    """Group and name. A URL spells a Go module in lower case; it is looked up as it is written."""
+    written = min((package.name for package in packages), default="")
+    if purl.type == "golang" and f"{purl.namespace}/{purl.name}".lower() == written.lower():
+        group, _, name = written.rpartition("/")
+        return group, name
+    return purl.namespace, purl.name
 
 
 def _licenses(texts: list[str]) -> list[License]:

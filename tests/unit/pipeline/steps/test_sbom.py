@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -79,3 +80,13 @@ def test_a_tool_is_not_shipped(packed: Packed) -> None:
 
     assert component(bill, "pkg:npm/%40a/b@1.0.0").scope == "excluded"
     assert component(bill, LEFT_PAD.purl).scope == "required"
+
+
+def test_a_go_module_is_called_as_it_is_written(packed: Packed) -> None:
+    purl = "pkg:golang/example.com/mixed/dep@v1.2.3"
+    module = Package(target="go.mod", purl=purl, name="example.com/Mixed/Dep", version="v1.2.3")
+
+    components: Any = made(packed, module)["components"]
+
+    found = [(each["group"], each["name"]) for each in components if each.get("purl") == purl]
+    assert found == [("example.com/Mixed", "Dep")]

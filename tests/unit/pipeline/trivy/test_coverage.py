@@ -3,7 +3,12 @@ from pathlib import Path
 import pytest
 
 from miniseal.formats.errors import MinisealError
-from miniseal.pipeline.trivy.coverage import check_components, check_locks, check_settings
+from miniseal.pipeline.trivy.coverage import (
+    check_components,
+    check_locks,
+    check_modules,
+    check_settings,
+)
 from miniseal.pipeline.trivy.scan import Package, Scan
 
 
@@ -149,3 +154,10 @@ def test_other_files_need_not(tmp_path: Path, name: str, content: str) -> None:
     (tmp_path / name).write_text(content)
 
     check_settings(tmp_path, Scan())
+
+
+def test_a_module_that_lists_what_it_was_built_from_must_come_back() -> None:
+    check_modules(["app.wasm"], listed("app.wasm", "a"))
+    with pytest.raises(MinisealError) as error:
+        check_modules(["app.wasm", "b.wasm"], listed("app.wasm", "a"))
+    assert (error.value.code, error.value.found) == ("scan-incomplete", "b.wasm")
