@@ -103,6 +103,17 @@ def test_labels_of_the_graph_do_not_cover_each_other(
     assert covered == []
 
 
+def test_a_bar_has_the_colour_of_its_own_step(browser: Browser, pages: Path) -> None:
+    with browser.open(pages / "failed.html", width=1280) as page:
+        colours = page.evaluate(
+            "Object.fromEntries([...document.querySelectorAll('.timeline tbody tr')].map((e) =>"
+            "[e.className, getComputedStyle(e.querySelector('.bar')).backgroundColor]))"
+        )
+
+    assert set(colours) == {"done", "cached", "failed", "stopped"}
+    assert len(set(colours.values())) == 4
+
+
 def test_one_click_selects_a_digest(browser: Browser, pages: Path) -> None:
     with browser.open(pages / "released.html", width=1280) as page:
         where = page.evaluate(

@@ -309,6 +309,7 @@ def _scans(*secrets: Secret) -> dict[str, Scan]:
             ),
         ),
         "package": Scan(),
+        "sbom": Scan(),
     }
 
 

@@ -47,6 +47,12 @@ def written(
     A report that cannot be written fails a release that was well, and is only told about where
     the release has failed already.
 
+    Args:
+        path: where to; None for no report.
+        recorder: of the release's events.
+        results: of the steps, as they come.
+        asked: for what.
+
     Raises:
         UsageError: `file-unusable`.
     """

@@ -15,6 +15,7 @@ from miniseal.verifier.vex import NO_FIX, Suppressed
 
 __all__ = ["Licensed", "Placed", "Scanned", "Vulnerability", "scanned_of"]
 
+_PLACES = {"source": "the source", "package": "the package", "sbom": "the bill of materials"}
 _WORST_FIRST = tuple(reversed(SEVERITIES))
 
 
@@ -77,7 +78,7 @@ class Scanned:
         licenses: by name.
         secrets: likely ones.
         misconfigurations: of configuration files.
-        looked: whether scans are known, so that an empty list means that nothing was found.
+        looked: what the scans looked at, in words; without any, an empty list means nothing.
     """
 
     vulnerabilities: tuple[Vulnerability, ...] | None
@@ -85,7 +86,7 @@ class Scanned:
     licenses: tuple[Licensed, ...]
     secrets: tuple[Placed, ...]
     misconfigurations: tuple[Placed, ...]
-    looked: bool
+    looked: tuple[str, ...]
 
 
 def scanned_of(report: Report, vulns: Vulns | None) -> Scanned:
@@ -101,7 +102,7 @@ def scanned_of(report: Report, vulns: Vulns | None) -> Scanned:
         licenses=_licenses(report.scans),
         secrets=tuple(sorted(secrets, key=_order)),
         misconfigurations=tuple(sorted(settings, key=_order)),
-        looked=bool(report.scans),
+        looked=tuple(_PLACES.get(place, place) for place in report.scans),
     )
 
 

@@ -88,7 +88,7 @@ def _verdict_of_failure(report: Report) -> tuple[str, str, str]:
     error = report.error or (run.error if run else None) or {}
     why = str(error.get("message") or "the release ended")
     where = f" at {run.step}" if run is not None else ""
-    return "failed", f"Stopped{where}", f"{why[:1].upper()}{why[1:]}. {left}"
+    return "failed", f"Stopped{where}", f"{left} The reason: {why}."
 
 
 def _published(report: Report) -> str:

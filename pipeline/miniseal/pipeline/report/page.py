@@ -39,6 +39,7 @@ def render(report: Report) -> str:
     evidence = evidence_of(report)
     return environment.get_template("report.html.jinja").render(
         count=count,
+        listed=plain_list,
         report=report,
         head=head_of(report, claims, timeline),
         failure=failure_of(report),

@@ -44,7 +44,7 @@ def test_nothing_known_is_not_nothing_found() -> None:
     nothing = scanned(unchanged())
 
     assert nothing.vulnerabilities is None
-    assert not nothing.looked
+    assert nothing.looked == ()
 
 
 def test_secrets_and_settings_say_where_they_are() -> None:

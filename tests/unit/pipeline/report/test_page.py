@@ -84,7 +84,7 @@ def test_a_release_shows_every_fact() -> None:
 def test_a_failure_says_where_why_and_what_to_do() -> None:
     seen = texts(render(failed()))
 
-    assert "Stopped at gate 1 possible secret. Nothing was pushed, and no tag was set." in seen
+    assert "Stopped at gate Nothing was pushed, and no tag was set. The reason: 1 possible" in seen
     assert "github-pat in source: src/config.ts line 3" in seen
     assert "revoke the secret, then remove it from the source" in seen
     assert "Then run again miniseal release . --to oci:registry" in seen
@@ -110,7 +110,7 @@ def test_a_failure_outside_every_step_is_shown_too() -> None:
     error = {"code": "key-missing", "message": "no key", "hint": "make one"}
 
     seen = texts(render(Report(recorder=played(), graph=GRAPH, error=error)))
-    assert "Stopped No key. Nothing was pushed" in seen
+    assert "Stopped Nothing was pushed, and no tag was set. The reason: no key." in seen
     assert "make one" in seen
 
 
@@ -119,6 +119,13 @@ def test_an_interruption_is_no_failure() -> None:
 
     assert "Interrupted The release was ended during fetch." in seen
     assert "What went wrong" not in seen
+
+
+def test_scans_that_did_not_get_to_their_end_say_what_they_saw() -> None:
+    scans = {"package": failed().scans["package"]}
+
+    seen = texts(render(replace(failed(), scans=scans, vulns=None)))
+    assert "Looked at so far: the package." in seen
 
 
 def test_nothing_to_do_says_so() -> None:
