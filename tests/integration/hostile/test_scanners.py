@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 
 from kit.commands import Run
-from kit.hostile import bounded, call_miniseal, listing, project_at
+from kit.hostile import LOCK, bounded, call_miniseal, listing, project_at
+from miniseal.formats.oci import Manifest
+from miniseal.packager import Lock
+from miniseal.pipeline.trivy.artifact import push
+from miniseal.pipeline.trivy.database import Database
+from miniseal.registry import LayoutStore
 
 Make = Callable[[Path], object]
 
@@ -81,6 +86,24 @@ def test_no_scanner_on_the_path(
     release().refused("scanner-missing", 2)
 
 
+def test_a_scanner_of_yesterday(release: Callable[..., Run]) -> None:
+    release("--min-scanner-age", "3650").refused("scanner-too-new", 1)
+
+
+def test_a_scanner_that_the_policy_denies(
+    release: Callable[..., Run], tmp_path: Path, key: Path
+) -> None:
+    policy = tmp_path / "policy" / "policy.toml"
+    call_miniseal(
+        *("policy", "init", tmp_path / "project", "--key", f"{key}.pub", "-o", policy)
+    ).ok()
+    digest = Lock.from_toml(LOCK.read_bytes()).scanner.digests[0]
+    denial = f'\n[[deny]]\nreason = "found to be malicious"\nscanner = "{digest}"\n'
+    policy.write_text(policy.read_text() + denial)
+
+    release("--policy", policy).refused("scanner-denied", 1)
+
+
 def metadata(**members: object) -> Make:
     def make(database: Path) -> None:
         path = database / "metadata.json"
@@ -145,3 +168,60 @@ def test_a_database_with_a_damaged_page(release: Callable[..., Run], database: P
 
     assert run.exit_code in {1, 2}
     assert run.document["error"]["code"] in {"scanner-failed", "scan-empty", "scan-incomplete"}
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "exit_code"),
+    [
+        pytest.param("{db}@sha256:{other}", "database-not-pinned", 1, id="another-digest"),
+        pytest.param("{db}@sha256:xyz", "database-reference", 2, id="malformed-digest"),
+        pytest.param("oci:{layout}", "database-reference", 2, id="no-digest"),
+        pytest.param("oci:{layout}:2", "database-reference", 2, id="tag"),
+        pytest.param("oci:{layout}:2@{digest}", "database-reference", 2, id="tag-and-digest"),
+        pytest.param("oci:{layout}@sha256:{other}", "content-missing", 2, id="not-there"),
+        pytest.param("oci:{db}@{digest}", "content-missing", 2, id="no-layout"),
+        pytest.param("oci-archive:{layout}@{digest}", "transport-unsupported", 2, id="archive"),
+        pytest.param("oci:{layout}@{tampered}", "digest-mismatch", 1, id="tampered"),
+        pytest.param("oci:{layout}@{foreign}", "database-invalid", 1, id="another-artifact"),
+    ],
+)
+def test_a_database_that_is_named_badly(
+    release: Callable[..., Run],
+    database: Path,
+    tmp_path: Path,
+    text: str,
+    code: str,
+    exit_code: int,
+) -> None:
+    store = LayoutStore(tmp_path / "layout")
+    config = store.put(b"{}", "application/octet-stream")
+    foreign = store.put_manifest(Manifest(config=config, layers=(config,)).to_bytes())
+    pushed = push(store, Database.open(database))
+    if "tampered" in text:
+        blobs = tmp_path / "layout" / "blobs" / "sha256"
+        layer = max(blobs.iterdir(), key=lambda path: path.stat().st_size)
+        layer.write_bytes(layer.read_bytes()[:-1] + b"\x55")
+    words = text.format(
+        db=database,
+        layout=tmp_path / "layout",
+        other="0" * 64,
+        digest=pushed.digest,
+        tampered=pushed.digest,
+        foreign=foreign.digest,
+    )
+
+    release("--vulnerability-db", words).refused(code, exit_code)
+
+
+def test_a_database_in_a_store(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINISEAL_CACHE", str(tmp_path / "cache"))
+    layout = tmp_path / "layout"
+    pushed = push(LayoutStore(layout), Database.open(database))
+
+    run = call_miniseal("doctor", "--vulnerability-db", f"oci:{layout}@{pushed.digest}")
+
+    checks = {row["name"]: row for row in run.document["result"]["checks"]}
+    assert checks["database"]["ok"]
+    assert str(tmp_path / "cache" / "databases") in checks["database"]["found"]
