@@ -1,17 +1,22 @@
 """What a command in a container of a Dagger engine can and cannot do, with a real engine."""
 
 import asyncio
+import hashlib
+import io
+import json
 import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kit.commands import Run
 from kit.dagger import BaseImage as Image
 from kit.dagger import DaggerEngineProcess
 from miniseal.formats.errors import MinisealError
@@ -502,3 +507,98 @@ def test_inside_of_dagger_run_its_session_is_used(
 
     assert done.returncode == 0, done.stderr
     assert "dagger b'inside\\n' None" in done.stdout
+
+
+def test_an_image_may_have_its_python_elsewhere(
+    environ: dict[str, str], base_image: Image, tmp_path: Path
+) -> None:
+    archive = tmp_path / "image.tar"
+    digest = _moved(base_image.archive, archive, "usr/bin/python3", "usr/local/bin/python3")
+    image = BaseImage(name=OCI_ARCHIVE, digest=digest, platform=platform())
+
+    with DaggerEngine([image], environ=environ, archive=archive) as engine:
+        result = run(engine, engine.python, "-c", "import json, sys; print(sys.executable)")
+
+    assert result.stdout == b"/usr/bin/python3\n"
+
+
+def test_an_image_without_python_is_of_no_use(
+    environ: dict[str, str], base_image: Image, tmp_path: Path
+) -> None:
+    archive = tmp_path / "image.tar"
+    digest = _moved(base_image.archive, archive, "usr/bin/python3", "usr/games/python3")
+    image = BaseImage(name=OCI_ARCHIVE, digest=digest, platform=platform())
+
+    with (
+        DaggerEngine([image], environ=environ, archive=archive) as engine,
+        pytest.raises(MinisealError) as error,
+    ):
+        run(engine, "true")
+
+    assert error.value.code == "base-image-unusable"
+
+
+def _moved(source: Path, target: Path, start: str, place: str) -> str:
+    """Write an image in which the files that begin so are elsewhere; the digest of its manifest."""
+    with tarfile.open(source) as archive:
+        files = {each.name: archive.extractfile(each) for each in archive if each.isreg()}
+        content = {name: file.read() for name, file in files.items() if file}
+    index = json.loads(content["index.json"])
+    manifest = json.loads(_blob(content, index["manifests"][0]))
+    config = json.loads(_blob(content, manifest["config"]))
+    layer = io.BytesIO()
+    with (
+        tarfile.open(fileobj=io.BytesIO(_blob(content, manifest["layers"][0]))) as before,
+        tarfile.open(fileobj=layer, mode="w", format=tarfile.PAX_FORMAT) as after,
+    ):
+        for member in before:
+            data = before.extractfile(member) if member.isreg() else None
+            if member.name.startswith(start):
+                member.name = place + member.name.removeprefix(start)
+            after.addfile(member, data)
+    blobs: dict[str, bytes] = {}
+
+    def put(data: bytes, descriptor: dict[str, Any]) -> dict[str, Any]:
+        digest = hashlib.sha256(data).hexdigest()
+        blobs[f"blobs/sha256/{digest}"] = data
+        return descriptor | {"digest": f"sha256:{digest}", "size": len(data)}
+
+    manifest["layers"] = [put(layer.getvalue(), manifest["layers"][0])]
+    config["rootfs"]["diff_ids"] = [manifest["layers"][0]["digest"]]
+    manifest["config"] = put(json.dumps(config).encode(), manifest["config"])
+    index["manifests"] = [put(json.dumps(manifest).encode(), index["manifests"][0])]
+    blobs |= {"oci-layout": content["oci-layout"], "index.json": json.dumps(index).encode()}
+    with tarfile.open(target, "w") as archive:
+        for name, data in blobs.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return str(index["manifests"][0]["digest"])
+
+
+def _blob(content: dict[str, bytes], descriptor: dict[str, Any]) -> bytes:
+    return content[f"blobs/{descriptor['digest'].replace(':', '/')}"]
+
+
+@pytest.mark.parametrize("example", ["greeting", "valuta"])
+def test_a_package_is_the_same_from_both_engines(
+    example: str,
+    environ: dict[str, str],
+    base_image: Image,
+    project: Callable[[str], Path],
+    miniseal: Callable[..., Run],
+    tmp_path: Path,
+) -> None:
+    folder = project(example)
+    miniseal("lock", folder, "--base-image", f"oci-archive:{base_image.archive}").ok()
+
+    built = [
+        miniseal(
+            *("build", folder, "--progress", "none", "-o", f"oci:{tmp_path / name}"),
+            *("--engine", name, "--base-image", base_image.archive),
+            env=environ,
+        ).ok()
+        for name in ("local", "dagger")
+    ]
+
+    assert built[0]["package"] == built[1]["package"]
