@@ -72,6 +72,7 @@ class Workshop:
         unsafe_no_isolation: go on although an engine keeps nothing from the host.
         clock: seconds since 1970.
         identify: a new URI for each build.
+        results: takes what the steps give, also where one of them says no.
     """
 
     engine: Engine
@@ -84,6 +85,7 @@ class Workshop:
     unsafe_no_isolation: bool = False
     clock: Callable[[], float] = time.time
     identify: Callable[[], str] = field(default=lambda: uuid.uuid4().urn)
+    results: dict[Step[Job, Any], Any] = field(default_factory=dict[Step[Job, Any], Any])
 
     def making(self) -> Making:
         """What the steps need of it.
@@ -117,8 +119,8 @@ class Workshop:
         """What a project's last inputs are noted under."""
         return str(root.absolute())
 
-    def runner(self, job: Job, results: dict[Step[Job, Any], Any] | None = None) -> Runner[Job]:
-        """A runner for one job, which puts what the steps give into `results`."""
+    def runner(self, job: Job) -> Runner[Job]:
+        """A runner for one job."""
         return Runner(
             job,
             events=self.events,
@@ -126,7 +128,7 @@ class Workshop:
             project=self.place(job.root),
             again=self.repeated(),
             explain=self.explain,
-            results=results,
+            results=self.results,
         )
 
 
@@ -188,20 +190,8 @@ async def make(root: Path, shop: Workshop) -> Packed:
         return await shop.runner(job).reach(PACK)
 
 
-async def release(
-    root: Path,
-    shop: Workshop,
-    given: Release,
-    *,
-    results: dict[Step[Job, Any], Any] | None = None,
-) -> Released | None:
+async def release(root: Path, shop: Workshop, given: Release) -> Released | None:
     """Release the project at `root`; None where `until` ends before there is a package.
-
-    Args:
-        root: the project's folder.
-        shop: where and how it is built.
-        given: what is wanted.
-        results: takes what the steps gave, also where one of them says no.
 
     Raises:
         UsageError: `isolation-required`, `step-unknown`, `tag-exists`.
@@ -210,7 +200,7 @@ async def release(
     goal = _step(given.until) if given.until else TAG
     with tempfile.TemporaryDirectory(prefix="miniseal-release-") as scratch:
         job = Job(root=root, work=Path(scratch), making=shop.making(), release=given.publishing())
-        runner = shop.runner(job, results)
+        runner = shop.runner(job)
         if goal is not TAG:
             await runner.reach(goal)
             return Released(packed=runner.results[PACK]) if PACK in runner.results else None

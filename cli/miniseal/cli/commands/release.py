@@ -2,26 +2,18 @@
 
 import asyncio
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from miniseal.cli import progress as shown
-from miniseal.cli import releasing
-from miniseal.cli.building import Building
-from miniseal.cli.files import write_file
+from miniseal.cli import releasing, reporting
 from miniseal.cli.outcome import Outcome, Verb
-from miniseal.cli.releasing import Releasing
-from miniseal.formats.errors import MinisealError
 
 if TYPE_CHECKING:
-    from miniseal.pipeline.flow import Job
-    from miniseal.pipeline.graph import Step
     from miniseal.pipeline.release import Released
-    from miniseal.pipeline.report.gather import Asked
-    from miniseal.pipeline.report.recorder import Recorder
+    from miniseal.verifier import Verdict
 
 __all__ = ["command"]
 
@@ -29,84 +21,40 @@ __all__ = ["command"]
 @click.command("release", cls=Verb, extra="pipeline")
 @click.argument("project", default=".", type=click.Path(path_type=Path))
 @releasing.options
-@click.option(
-    "--report",
-    "page",
-    type=click.Path(path_type=Path),
-    help="Write one HTML file about the release, also about one that fails.",
-)
-def command(project: Path, page: Path | None, **options: Any) -> Outcome:  # noqa: ANN401 - click's
+@reporting.option
+def command(project: Path, report: Path | None, **options: Any) -> Outcome:  # noqa: ANN401 - click's
     """Release PROJECT: build, test, scan, sign, publish, verify, tag."""
-    from miniseal.pipeline.report.recorder import Recorder  # needs the extra `pipeline`
-
-    asked, how = releasing.read(options)
-    return _release(project, asked, how, _Page(path=page, recorder=Recorder()))
-
-
-def _release(project: Path, asked: Releasing, how: Building, page: "_Page") -> Outcome:
     from miniseal.cli import workshop  # needs the extra `pipeline`
     from miniseal.pipeline.flow import STEPS
     from miniseal.pipeline.release import release
     from miniseal.pipeline.report.gather import Asked
+    from miniseal.pipeline.report.recorder import Recorder
     from miniseal.pipeline.telemetry import spans
 
+    asked, how = releasing.read(options)
     given, destination = asked.release(project), asked.destination(project)
+    recorder, names = Recorder(), [step.name for step in STEPS]
     with (
         spans(os.environ, "miniseal release") as sinks,
-        shown.view(
-            how.progress, steps=[step.name for step in STEPS], also=(page.recorder, *sinks)
-        ) as events,
+        shown.view(how.progress, steps=names, also=(recorder, *sinks)) as events,
         workshop.open_workshop(project, how, events) as shop,
+        reporting.written(
+            report,
+            recorder,
+            shop.results,
+            Asked(
+                destination=destination,
+                signer=given.signer.hint,
+                own_policy=given.policy is None,
+                engine=shop.engine.describe(),
+                until=given.until,
+                again=reporting.command_line(),
+            ),
+        ) as ended,
     ):
-        page.asked = Asked(
-            destination=destination,
-            signer=given.signer.hint,
-            own_policy=given.policy is None,
-            engine=shop.engine.describe(),
-            until=given.until,
-        )
-        try:
-            released = asyncio.run(release(project, shop, given, results=page.results))
-        except MinisealError as error:
-            page.write(error=error)
-            raise
-    page.write(released)
+        released = asyncio.run(release(project, shop, given))
+        ended(released)
     return _outcome(released, destination)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Page:
-    """The page that is to be written, and what is known for it.
-
-    Attributes:
-        path: of the page, or None where nobody asked for one.
-        recorder: of the events.
-        results: what the steps gave.
-        asked: what was wanted.
-    """
-
-    path: Path | None
-    recorder: "Recorder"
-    results: "dict[Step[Job, Any], Any]" = field(default_factory=dict[Any, Any])
-    asked: "Asked | None" = None
-
-    def write(
-        self, released: "Released | None" = None, *, error: MinisealError | None = None
-    ) -> None:
-        """Write the page, if there is to be one.
-
-        Raises:
-            UsageError: `file-unusable`.
-        """
-        if self.path is None or self.asked is None:
-            return
-        from miniseal.pipeline.report.gather import gather  # slow, and few ask for it
-        from miniseal.pipeline.report.page import render
-
-        held = released.verdict if released and released.unchanged else None
-        said = error.to_json() if error else None
-        report = gather(self.recorder, self.results, self.asked, held=held, error=said)
-        write_file(self.path, render(report).encode("utf-8"))
 
 
 def _outcome(released: "Released | None", destination: str | None) -> Outcome:
@@ -123,11 +71,21 @@ def _outcome(released: "Released | None", destination: str | None) -> Outcome:
             "published": published,
             "tags": list(released.tags),
             "evidence": verdict.to_json()["evidence"] if verdict else [],
+            "suppressed": verdict.to_json()["suppressed"] if verdict else [],
             "unchanged": released.unchanged,
         },
         lines=(
             *workshop.packed_lines(released.packed, tagged=published),
             *(("  nothing to do: published with good evidence",) if released.unchanged else ()),
             *(() if published else ("  nothing is published",)),
+            *(_suppressed(verdict) if verdict else ()),
         ),
+    )
+
+
+def _suppressed(verdict: "Verdict") -> tuple[str, ...]:
+    """The findings that do not count, and why: nobody may miss them."""
+    return tuple(
+        f"  not counted: {each.finding.id} in {each.finding.package or 'the source'}: {each.reason}"
+        for each in verdict.suppressed
     )

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from miniseal.formats.errors import Code, EnvironmentalError
 
@@ -97,10 +98,13 @@ class StepCache:
     def last(self, project: str, step: str) -> dict[str, str] | None:
         """The inputs that `step` of a project had when it ran last; None where nobody knows."""
         try:
-            found = json.loads(self._last(project, step).read_bytes())
+            found: object = json.loads(self._last(project, step).read_bytes())
         except (OSError, ValueError):
             return None
-        return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else None
+        if not isinstance(found, dict):
+            return None
+        inputs = cast("dict[str, object]", found)
+        return {name: str(value) for name, value in inputs.items()}
 
     def remember(self, project: str, step: str, inputs: Mapping[str, str]) -> None:
         """Note the inputs of a step that ran.

@@ -7,7 +7,7 @@ others are cancelled, and the failure is what the caller sees.
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from miniseal.pipeline.events import Events
 from miniseal.pipeline.graph.cache import StepCache
@@ -136,7 +136,7 @@ class View:
         self._step = step
         self._results = results
 
-    def __getitem__(self, step: Step[Any, _T]) -> _T:
+    def __getitem__(self, step: Step[Any, _T], /) -> _T:
         """The result of `step`."""
         if step not in self._step.needs:
             raise LookupError(f"{self._step.name} asks for {step.name} without saying so")
@@ -168,7 +168,7 @@ def _short(value: str | None) -> str:
 
 def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first failure that is not a group; every step that waited for it raised it again."""
-    first = failures.exceptions[0]
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
+    first: BaseException = failures.exceptions[0]
+    if isinstance(first, BaseExceptionGroup):
+        return _first(cast("BaseExceptionGroup[BaseException]", first))
     return first

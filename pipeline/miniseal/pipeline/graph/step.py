@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 class Results(Protocol):
     """What the steps before gave."""
 
-    def __getitem__(self, step: "Step[Any, _T]") -> _T:
+    def __getitem__(self, step: "Step[Any, _T]", /) -> _T:
         """The result of `step`, which the asking step must have declared."""
         ...
 

@@ -91,7 +91,9 @@ async def build(
         return project.tree.read(project.settings.build.entry or "")
     source = work / "build"
     project.tree.copy(source, project.build_files)
-    return await _compile(project, recipe, Room(), source, tools, engine, log)
+    return await _compile(
+        project, recipe, Room(), source=source, tools=tools, engine=engine, log=log
+    )
 
 
 async def rebuild(
@@ -117,7 +119,9 @@ async def rebuild(
     project.tree.copy(aged, project.build_files)
     for path in aged.rglob("*"):
         os.utime(path, (_OLD, _OLD))
-    again = await _compile(project, recipe, ELSEWHERE, aged, tools, engine, log)
+    again = await _compile(
+        project, recipe, ELSEWHERE, source=aged, tools=tools, engine=engine, log=log
+    )
     if again != wasm:
         raise REBUILD_DIFFERS(
             "the second build gave other bytes",
@@ -131,6 +135,7 @@ async def _compile(
     project: Project,
     recipe: Recipe,
     room: Room,
+    *,
     source: Path,
     tools: Mapping[str, Path],
     engine: Engine,
