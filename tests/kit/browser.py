@@ -124,10 +124,10 @@ class Page:
         found = self.evaluate(_CONTRAST)
         return int(found["seen"]), list(found["poor"])
 
-    def screenshot(self) -> bytes:
-        """All of the page, as PNG."""
-        width, height = self.size()
-        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+    def screenshot(self, height: int | None = None) -> bytes:
+        """The page as PNG: all of it, or its top."""
+        width, whole = self.size()
+        clip = {"x": 0, "y": 0, "width": width, "height": height or whole, "scale": 1}
         taken = self.ask(
             "Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip
         )

@@ -1,11 +1,12 @@
 """Reports of releases that never were: one that went well, one that failed, one with nothing to do.
 
 Built from the real event, statement and verdict types, with a clock of their own, so that a page
-made from them is the same each time. `python -m kit.reports FOLDER`, from the folder of the tests,
-writes the pages.
+made from them is the same each time. From the folder of the tests, `python -m kit.reports FOLDER`
+writes the pages, and `python -m kit.reports ../docs/how-to` the picture of one in the guide.
 """
 
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -450,9 +451,21 @@ def _verdict() -> Verdict:
     )
 
 
-if __name__ == "__main__":
+def _main(folder: Path) -> None:
+    """Write the pages; of the guide's folder, the picture alone."""
+    from kit.browser import Browser  # only here
     from miniseal.pipeline.report.page import render  # needs a template engine
 
-    folder = Path(sys.argv[1])
-    for name, report in REPORTS.items():
-        (folder / f"{name}.html").write_text(render(report()), encoding="utf-8")
+    if folder.name != "how-to":
+        for name, make in REPORTS.items():
+            (folder / f"{name}.html").write_text(render(make()), encoding="utf-8")
+        return
+    with tempfile.TemporaryDirectory() as scratch, Browser() as browser:
+        path = Path(scratch) / "report.html"
+        path.write_text(render(released()), encoding="utf-8")
+        with browser.open(path, width=1080) as page:
+            (folder / "report.png").write_bytes(page.screenshot(height=1180))
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]))
