@@ -131,7 +131,7 @@ def test_a_part_imports_what_its_extras_bring(part: str) -> None:
         f"{path.relative_to(ROOT)}: {name}"
         for path in _modules(part)
         for name in _third_party(path, top_level=False)
-        if not declared.intersection(homes.get(name, ()))
+        if not declared.intersection(home.lower() for home in homes.get(name, ()))
     }
     assert undeclared == set()
 
