@@ -14,10 +14,12 @@ from typing import Any
 from kit.engines import wait
 from kit.packages import APP, NOW, POLICY, SCANNER, Package, Scene, bundle, key
 from miniseal.attestations import FileSigner
+from miniseal.formats import ustar
 from miniseal.formats.bundle import Bundle
 from miniseal.formats.digest import sha256
 from miniseal.formats.errors import MinisealError
 from miniseal.formats.oci import Descriptor, Manifest
+from miniseal.formats.package import ASSETS_TYPE
 from miniseal.formats.predicates.vulns import Finding, Vulns
 from miniseal.formats.statement import Statement
 from miniseal.formats.times import to_text
@@ -111,12 +113,14 @@ class Shelf:
         return made
 
     def publish_others(self, made: Package) -> tuple[Descriptor, Descriptor]:
-        """The wasm artifact and the image of a package without assets."""
+        """The wasm artifact and the image of a package."""
         manifest = made.config.manifest
+        archives = [data for found, data in made.contents if found.media_type == ASSETS_TYPE]
+        assets = ustar.read(archives[0]) if archives else {}
         found: list[Descriptor] = []
         for built, blobs in (
             wasm_artifact(manifest, made.wasm),
-            image(manifest, made.wasm, {}),
+            image(manifest, made.wasm, assets),
         ):
             for data, media_type in blobs.values():
                 self.store.put(data, media_type)

@@ -142,7 +142,7 @@ class TestOnePackage:
         assert shelf.verdict() == "admitted"
 
     def test_the_wasm_artifact_and_the_image_get_it_too_where_they_are(self, shelf: Shelf) -> None:
-        made = shelf.publish()
+        made = shelf.publish(made=shelf.scene.release(made=package(assets={"a.txt": b"text"})))
         others = shelf.publish_others(made)
 
         shelf.rescan("1.0.0")
