@@ -1,8 +1,8 @@
 """What is put beside a scanned tree and must be found: a scan that misses it saw nothing.
 
-For each thing that is looked for there is one: a token that looks like a secret, a lock file, a
-licence's text, a container file with a setting that a check says no to, and, for a package, a wasm
-file with a dependency list.
+For each thing that is looked for there is one: a token that looks like a secret and a lock file; in
+a source a licence's text, and a container file with a setting that a check says no to; in a package
+a wasm file with a dependency list, and an installed package that names its licence.
 """
 
 import json
@@ -50,25 +50,24 @@ class Canary:
 
     Attributes:
         token: looks like a secret and is none; new for every scan, so that nothing can know it.
-        wasm: whether wasm files are read.
-        settings: whether configuration files are checked.
+        installed: whether it lies beside a package, not beside a source.
     """
 
     token: str
-    wasm: bool = False
-    settings: bool = False
+    installed: bool
 
     @classmethod
-    def new(cls, *, wasm: bool = False, settings: bool = False) -> "Canary":
+    def new(cls, *, installed: bool) -> "Canary":
         """One that nobody has seen."""
-        return cls(token="ghp" + "_" + secrets.token_hex(18), wasm=wasm, settings=settings)
+        return cls(token="ghp" + "_" + secrets.token_hex(18), installed=installed)
 
     def write(self, folder: Path) -> None:
         """Make the canary's files in `folder`."""
-        package = f'version = 3\n\n[[package]]\nname = "{_PACKAGE}"\nversion = "1.0.0"\n'
+        installed = {"name": _PACKAGE, "version": "1.0.0", "license": _LICENSE}
         texts = {
             "secret.txt": f"token = '{self.token}'\n",
-            "Cargo.lock": package,
+            "Cargo.lock": f'version = 3\n\n[[package]]\nname = "{_PACKAGE}"\nversion = "1.0.0"\n',
+            "package.json": json.dumps(installed),
             "license.txt": _HEADER,
             "Dockerfile": "FROM scratch\nUSER root\n",
         }
@@ -97,13 +96,10 @@ class Canary:
         return scan.where(lambda target: not target.startswith(f"{CANARY_FOLDER}/"))
 
     def _wanted(self) -> tuple[tuple[str, str], ...]:
-        return (
-            ("secret.txt", _RULE),
-            ("Cargo.lock", _PACKAGE),
-            ("license.txt", _LICENSE),
-            *((("app.wasm", _PACKAGE),) if self.wasm else ()),
-            *((("Dockerfile", _CHECK),) if self.settings else ()),
-        )
+        both = (("secret.txt", _RULE), ("Cargo.lock", _PACKAGE))
+        if self.installed:
+            return (*both, ("app.wasm", _PACKAGE), ("package.json", _LICENSE))
+        return (*both, ("license.txt", _LICENSE), ("Dockerfile", _CHECK))
 
 
 def _path(name: str) -> str:

@@ -61,11 +61,15 @@ _COMMON = (
     *("--offline-scan", "--disable-telemetry", "--no-progress"),
 )
 _FILES = (
-    *("--license-full", "--secret-config", f"{_CONFIG}/secret.yaml"),
-    *("--module-dir", f"{_CONFIG}/modules", "--skip-check-update"),
+    *("--secret-config", f"{_CONFIG}/secret.yaml", "--module-dir", f"{_CONFIG}/modules"),
     *("--file-patterns", r"pip:[^/]*requirements[^/]*\.txt$"),
 )
-_SOURCE = ("--scanners", "vuln,secret,license,misconfig", "--include-dev-deps")
+_SOURCE = (
+    *("--scanners", "vuln,secret,license,misconfig", "--include-dev-deps"),
+    *("--license-full", "--skip-check-update"),
+)
+# Texts of licences and settings of configuration files are looked for in the source alone: it takes
+# a second each time, and all that is shipped as it is lies in the source too.
 _PACKAGE = ("--scanners", "vuln,secret,license")
 _BILL = ("--scanners", "vuln,license")
 # Trivy's built-in rules that let secrets in such places pass (pkg/fanal/secret).
@@ -99,20 +103,20 @@ class Scanner:
             FormatError: `scan-malformed`.
             VerificationError: `scan-empty`, `scan-incomplete`, `scanner-not-pinned`.
         """
-        scan = await self._tree("fs", tree, _SOURCE, Canary.new(settings=True))
+        scan = await self._tree("fs", tree, _SOURCE, Canary.new(installed=False))
         check_locks(tree, scan)
         check_settings(tree, scan)
         return scan
 
     async def package(self, tree: Path) -> Scan:
-        """Scan an unpacked package: what executable wasm files list, secrets, licences, bills.
+        """Scan an unpacked package: secrets, bills, and what wasm files and packages in it list.
 
         Raises:
             EnvironmentalError: `scanner-failed`, and the engine's.
             FormatError: `scan-malformed`.
             VerificationError: `scan-empty`, `scan-incomplete`, `scanner-not-pinned`.
         """
-        return await self._tree("rootfs", tree, _PACKAGE, Canary.new(wasm=True))
+        return await self._tree("rootfs", tree, _PACKAGE, Canary.new(installed=True))
 
     async def sbom(self, document: bytes) -> Scan:
         """Scan the components of a CycloneDX or SPDX document.

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -11,53 +12,53 @@ LOCK = Package(target="canary/Cargo.lock", purl="pkg:cargo/x@1", name=NAME, vers
 WASM = Package(target="canary/app.wasm", purl="", name=NAME, version="1.0.0")
 TOKEN = Secret(rule="github-pat", severity="critical", target="canary/secret.txt", line=1)
 TEXT = License(target="canary/license.txt", package="", name="Apache-2.0", severity="low")
+NAMED = License(target="canary/package.json", package=NAME, name="Apache-2.0", severity="low")
 CHECK = Misconfiguration(target="canary/Dockerfile", id="DS-0002", title="", severity="high")
 OWN = Package(target="tree/Cargo.lock", purl="", name="own", version="1")
-WHOLE = Scan(secrets=(TOKEN,), packages=(LOCK, WASM), licenses=(TEXT,), misconfigurations=(CHECK,))
+SOURCE = Scan(secrets=(TOKEN,), packages=(LOCK,), licenses=(TEXT,), misconfigurations=(CHECK,))
+PACKAGE = Scan(secrets=(TOKEN,), packages=(LOCK, WASM), licenses=(NAMED,))
 
 
-def test_the_canary_is_taken_out() -> None:
-    scan = WHOLE.joined(Scan(packages=(OWN,), targets=("canary/x", "tree/x")))
+@pytest.mark.parametrize(("installed", "whole"), [(False, SOURCE), (True, PACKAGE)])
+def test_the_canary_is_taken_out(installed: bool, whole: Scan) -> None:
+    scan = whole.joined(Scan(packages=(OWN,), targets=("canary/x", "tree/x")))
 
-    taken = Canary.new(wasm=True, settings=True).take(scan)
+    taken = Canary.new(installed=installed).take(scan)
 
     assert taken == Scan(packages=(OWN,), targets=("tree/x",))
 
 
-@pytest.mark.parametrize("missing", [LOCK, WASM, TOKEN, TEXT, CHECK])
-def test_a_scan_without_its_canary_is_empty(missing: object) -> None:
-    scan = Scan(
-        secrets=tuple(item for item in WHOLE.secrets if item is not missing),
-        packages=tuple(item for item in WHOLE.packages if item is not missing),
-        licenses=tuple(item for item in WHOLE.licenses if item is not missing),
-        misconfigurations=tuple(item for item in WHOLE.misconfigurations if item is not missing),
-    )
+@pytest.mark.parametrize(
+    ("installed", "whole", "missing"),
+    [
+        *((False, SOURCE, item.target) for item in (LOCK, TOKEN, TEXT, CHECK)),
+        *((True, PACKAGE, item.target) for item in (LOCK, TOKEN, WASM, NAMED)),
+    ],
+)
+def test_a_scan_without_its_canary_is_empty(installed: bool, whole: Scan, missing: str) -> None:
+    scan = whole.where(lambda target: target != missing)
 
     with pytest.raises(MinisealError) as error:
-        Canary.new(wasm=True, settings=True).take(scan)
+        Canary.new(installed=installed).take(scan)
 
     assert error.value.code == "scan-empty"
-    assert error.value.expected == getattr(missing, "target", None)
+    assert error.value.expected == missing
 
 
 def test_another_finding_in_its_place_is_no_canary() -> None:
     other = Secret(rule="other", severity="low", target="canary/secret.txt", line=1)
 
     with pytest.raises(MinisealError) as error:
-        Canary.new().take(Scan(secrets=(other,), packages=(LOCK,), licenses=(TEXT,)))
+        Canary.new(installed=False).take(replace(SOURCE, secrets=(other,)))
 
     assert error.value.code == "scan-empty"
 
 
-def test_what_a_mode_does_not_read_is_not_asked_back() -> None:
-    scan = Scan(secrets=(TOKEN,), packages=(LOCK,), licenses=(TEXT,))
-
-    assert Canary.new().take(scan) == Scan()
-
-
 def test_every_canary_is_another() -> None:
-    assert Canary.new().token != Canary.new().token
-    assert re.fullmatch("gh" + "p_[0-9a-zA-Z]{36}", Canary.new().token)
+    one, two = Canary.new(installed=False), Canary.new(installed=False)
+
+    assert one.token != two.token
+    assert re.fullmatch("gh" + "p_[0-9a-zA-Z]{36}", one.token)
 
 
 def test_the_wasm_canary_is_well_formed() -> None:
