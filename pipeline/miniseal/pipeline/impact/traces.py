@@ -49,10 +49,12 @@ class Query:
         text: as it was asked for.
         digits: of a digest, hexadecimal and lower-case, whatever its algorithm; None for an
             identifier.
+        encoded: the same in base64, without padding; empty for an identifier.
     """
 
     text: str
-    digits: str | None
+    digits: str | None = None
+    encoded: str = ""
 
     @classmethod
     def parse(cls, text: str) -> "Query":
@@ -62,12 +64,15 @@ class Query:
             UsageError: `query-malformed`.
         """
         if (digest := _DIGEST.fullmatch(text)) and len(digest[1]) in _LENGTHS:
-            return cls(text=text, digits=digest[1].lower())
-        if encoded := _ENCODED.fullmatch(text):
-            return cls(text=text, digits=base64.b64decode(encoded[1]).hex())
-        if _URI.fullmatch(text):
-            return cls(text=text, digits=None)
-        raise QUERY_MALFORMED("cannot tell what to look for", found=repr(text)[:200])
+            digits = digest[1].lower()
+        elif encoded := _ENCODED.fullmatch(text):
+            digits = base64.b64decode(encoded[1]).hex()
+        elif _URI.fullmatch(text):
+            return cls(text=text)
+        else:
+            raise QUERY_MALFORMED("cannot tell what to look for", found=repr(text)[:200])
+        other = base64.b64encode(bytes.fromhex(digits)).decode().rstrip("=")
+        return cls(text=text, digits=digits, encoded=other)
 
     @property
     def digest(self) -> str | None:
@@ -78,8 +83,7 @@ class Query:
         """Whether `text` is the identifier, or has the digest in it in any spelling."""
         if self.digits is None:
             return text == self.text
-        encoded = base64.b64encode(bytes.fromhex(self.digits)).decode().rstrip("=")
-        return self.digits in text.lower() or encoded in text
+        return self.digits in text.lower() or self.encoded in text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ done.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -170,16 +170,23 @@ async def _rescan(target: Target, given: Rescan) -> Rescanned:
     row = Rescanned(reference=target.reference, tags=target.tags)
     with suppress(MinisealError), given.events.step(target.reference) as facts:
         try:
-            await _Package(target, given, row).run()
+            with refusing(), _storing():
+                await _Package(target, given, row).run()
         except MinisealError as error:
             row.error = error
-        except OSError as error:
-            row.error = RESCAN_FAILED(f"the package could not be scanned: {error}")
         row.status = _status(row.error)
         if row.error is not None and row.status != "retired":
             raise row.error
         facts.update(status=row.status, findings=row.findings, new=len(row.new))
     return row
+
+
+@contextmanager
+def _storing() -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RESCAN_FAILED(f"the package could not be scanned: {error}") from error
 
 
 def _status(error: MinisealError | None) -> Status:
@@ -203,7 +210,7 @@ class _Package:
 
         Raises:
             MinisealError: what hinders it, and `vulnerability-threshold`.
-            OSError: what the operating system refuses.
+            OSError: the operating system refuses something.
         """
         given, row = self.given, self.row
         if self.target.error is not None:
@@ -227,16 +234,15 @@ class _Package:
     def _trusted(self) -> Trusted:
         given, row, target = self.given, self.row, self.target
         now = int(given.clock())
-        with refusing():
-            snapshot = Snapshot(target.store)
-            fetched = fetch(snapshot, target.name)
-            manifest = fetched.config.manifest
-            row.app_id, row.package = manifest.app_id, fetched.descriptor.digest
-            row.version = (manifest.version_code, manifest.version_name)
-            app_id = given.app_id or manifest.app_id
-            hint = given.signer.hint if given.signer else None
-            rules = Rules.of(given.policy, app_id, given.scanning, hint=hint, now=now)
-            trusted = Trusted.of(app_id, snapshot, target.name, rules, now)
+        snapshot = Snapshot(target.store)
+        fetched = fetch(snapshot, target.name)
+        manifest = fetched.config.manifest
+        row.app_id, row.package = manifest.app_id, fetched.descriptor.digest
+        row.version = (manifest.version_code, manifest.version_name)
+        app_id = given.app_id or manifest.app_id
+        hint = given.signer.hint if given.signer else None
+        rules = Rules.of(given.policy, app_id, given.scanning, hint=hint, now=now)
+        trusted = Trusted.of(app_id, snapshot, target.name, rules, now)
         trusted.check_order(given.scanning, now)
         return trusted
 
@@ -245,21 +251,20 @@ class _Package:
         signer, store = self.given.signer, self.target.store
         if signer is None:
             return trusted.supposing(scan)
-        with refusing():
-            published = published_of(store, packed)
-            statement = Statement(
-                subjects=subjects_of(packed, published),
-                predicate_type=vulns.PREDICATE_TYPE,
-                predicate=scan.to_json(),
-            )
-            bundle = sign_statement(statement.to_bytes(), signer)
-            for subject in published:
-                attach(store, subject, bundle, vulns.PREDICATE_TYPE)
-            self.row.attached = sha256(bundle)
-            collected = trusted.rules.collect(trusted.examined, store, int(self.given.clock()))
+        published = published_of(store, packed)
+        statement = Statement(
+            subjects=subjects_of(packed, published),
+            predicate_type=vulns.PREDICATE_TYPE,
+            predicate=scan.to_json(),
+        )
+        bundle = sign_statement(statement.to_bytes(), signer)
+        for subject in published:
+            attach(store, subject, bundle, vulns.PREDICATE_TYPE)
+        self.row.attached = sha256(bundle)
+        collected = trusted.rules.collect(trusted.examined, store, int(self.given.clock()))
         if not trusted.is_heard(scan, collected):
             raise STATEMENT_LOST(
-                "the store does not give back what was attached", found=sha256(bundle)
+                "the store does not give back what was attached", found=self.row.attached
             )
         return collected
 

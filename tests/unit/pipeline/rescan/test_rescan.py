@@ -530,6 +530,21 @@ class TestSeveral:
 
         assert codes([row]) == [("failed", "rescan-failed")]
 
+    def test_what_nobody_expected_is_that_package_s_trouble(self, shelf: Shelf) -> None:
+        shelf.publish()
+        shelf.publish(code=2)
+        left = [RecursionError("too deep")]
+
+        def once() -> None:
+            if left:
+                raise left.pop()
+
+        shelf.scanning.meanwhile = once
+
+        rows = shelf.rescan(jobs=1)
+
+        assert codes(rows) == [("failed", "verification-failed"), ("good", None)]
+
     def test_a_scan_that_fails_attaches_nothing(self, shelf: Shelf) -> None:
         made = shelf.publish()
         with pytest.raises(MinisealError) as error:
