@@ -131,7 +131,7 @@ def test_a_crash_gives_the_terminal_back(program: list[str]) -> None:
 
     assert code == 2
     assert screen.cursor
-    assert "■ build" in screen.text
+    assert "✗ build" in screen.text
     assert "unexpected" in screen.text
 
 
