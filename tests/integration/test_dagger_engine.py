@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -225,13 +226,66 @@ def test_a_flood_of_output_neither_blocks_nor_grows(engine: DaggerEngine) -> Non
     assert len(result.stderr) == 100 * 1024
 
 
-def test_lines_are_told(engine: DaggerEngine) -> None:
+def test_lines_are_told_as_they_come(engine: DaggerEngine) -> None:
+    lines: list[tuple[str, float]] = []
+    script = "echo one; echo two >&2; sleep 3; printf three"
+
+    asyncio.run(
+        engine.run(
+            Exec(argv=("/bin/sh", "-c", script)),
+            lambda line: lines.append((line, time.monotonic())),
+        )
+    )
+
+    assert sorted(line for line, _ in lines) == ["one", "three", "two"]
+    assert lines[2][0] == "three"
+    assert lines[2][1] - lines[0][1] > 1
+
+
+def test_a_flood_of_lines_holds_nothing_up(engine: DaggerEngine) -> None:
     lines: list[str] = []
-    script = "echo one; echo two >&2; printf three"
+    script = "yes 'a line' | head -n 300000; echo end"
 
-    asyncio.run(engine.run(Exec(argv=("/bin/sh", "-c", script)), lines.append))
+    result = asyncio.run(engine.run(Exec(argv=("/bin/sh", "-c", script)), lines.append))
 
-    assert sorted(lines) == ["one", "three", "two"]
+    assert result.exit_code == 0
+    assert lines[0] == "a line"
+    assert set(lines) <= {"a line", "end"}
+
+
+def test_nobody_else_is_listened_to(engine: DaggerEngine) -> None:
+    lines: list[str] = []
+    script = (
+        "import socket\n"
+        "link = socket.socket(socket.AF_UNIX); link.settimeout(5)\n"
+        f"link.connect({dockerfile.LINES!r}); print('mine', flush=True)\n"
+        "try: link.sendall(b'another\\n'); print(link.recv(1))\n"
+        "except OSError: print(b'')\n"
+    )
+
+    asyncio.run(engine.run(Exec(argv=(engine.python, "-c", script)), lines.append))
+
+    assert lines == ["mine", "b''"]
+
+
+def test_without_somebody_who_listens_there_is_no_socket(engine: DaggerEngine) -> None:
+    result = shell(engine, f"ls {dockerfile.LINES} || ls /run/miniseal")
+
+    assert result.stdout == b"left\nprogram\n"
+
+
+def test_lines_come_at_the_end_where_no_socket_can_be(
+    environ: dict[str, str], base_image: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    lines: list[str] = []
+
+    with DaggerEngine(pinned(base_image), environ=environ, archive=base_image.archive) as made:
+        asyncio.run(made.run(Exec(argv=("echo", "one")), lines.append))
+
+    assert lines == ["one"]
 
 
 def test_a_writable_input_is_a_copy(engine: DaggerEngine, tmp_path: Path) -> None:
@@ -479,7 +533,7 @@ def test_inside_of_dagger_run_its_session_is_used(
     environ: dict[str, str], base_image: Image
 ) -> None:
     script = (
-        "import asyncio, os, sys; from pathlib import Path\n"
+        "import asyncio, os, sys; from pathlib import Path; from time import time\n"
         "from miniseal.packager.lock import BaseImage\n"
         "from miniseal.pipeline.engines import Exec\n"
         "from miniseal.pipeline.engines.choose import choose\n"
@@ -487,8 +541,10 @@ def test_inside_of_dagger_run_its_session_is_used(
         "digest, platform, archive = sys.argv[1:]\n"
         "image = BaseImage(name='oci-archive', digest=digest, platform=platform)\n"
         "with DaggerEngine([image], environ=os.environ, archive=Path(archive)) as engine:\n"
-        "    result = asyncio.run(engine.run(Exec(argv=('echo', 'inside'))))\n"
+        "    exec, lines = Exec(argv=('sh', '-c', 'echo inside; sleep 2')), []\n"
+        "    result = asyncio.run(engine.run(exec, lambda line: lines.append((line, time()))))\n"
         "    print(choose(None, os.environ), result.stdout, engine._session.child)\n"
+        "    print(lines[0][0], time() - lines[0][1] > 1)\n"
     )
     environ = {**environ}
     program = environ.pop("_EXPERIMENTAL_DAGGER_CLI_BIN")  # a session needs no command line
@@ -506,7 +562,7 @@ def test_inside_of_dagger_run_its_session_is_used(
     )
 
     assert done.returncode == 0, done.stderr
-    assert "dagger b'inside\\n' None" in done.stdout
+    assert "dagger b'inside\\n' None\ninside True\n" in done.stdout
 
 
 def test_an_image_may_have_its_python_elsewhere(

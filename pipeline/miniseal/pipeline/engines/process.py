@@ -16,7 +16,7 @@ from miniseal.formats.errors import Code, EnvironmentalError
 from miniseal.pipeline.engines.engine import STREAM_LIMIT, Log
 from miniseal.pipeline.engines.jail import PLAN_LIMIT
 
-__all__ = ["ENGINE_FAILED", "EXEC_TIMEOUT", "run_tree"]
+__all__ = ["ENGINE_FAILED", "EXEC_TIMEOUT", "run_tree", "tail"]
 
 ENGINE_FAILED = Code(
     "engine-failed",
@@ -105,12 +105,13 @@ async def _start(argv: Sequence[str], link: socket.socket) -> asyncio.subprocess
 
 async def _watch(process: asyncio.subprocess.Process, log: Log | None) -> tuple[bytes, bytes]:
     stdout, stderr, _ = await asyncio.gather(
-        _tail(process.stdout, log), _tail(process.stderr, log), process.wait()
+        tail(process.stdout, log), tail(process.stderr, log), process.wait()
     )
     return stdout, stderr
 
 
-async def _tail(stream: asyncio.StreamReader | None, log: Log | None) -> bytes:
+async def tail(stream: asyncio.StreamReader | None, log: Log | None) -> bytes:
+    """Read a stream to its end, tell its lines, and keep its last `STREAM_LIMIT` bytes."""
     kept, line = bytearray(), b""
     while stream is not None and (chunk := await stream.read(65536)):
         kept += chunk

@@ -20,6 +20,7 @@ __all__ = [
     "ANSWER",
     "BASE",
     "LEFT",
+    "LINES",
     "OWNER",
     "PROGRAM",
     "PYTHON",
@@ -34,6 +35,8 @@ BASE, ACCOUNTS, PROGRAM, LEFT = "base", "accounts", "program", "left"
 """Folders of the context, beside those of the items."""
 ANSWER = f"/run/miniseal/{LEFT}/answer.json"
 """Where a container leaves what there is to know of its command."""
+LINES = "/run/miniseal/lines"
+"""Where a container has the socket for what its command prints."""
 OWNER = f"{sandbox.IDENTITY}:{sandbox.IDENTITY}"
 
 _PROGRAM = f"/run/miniseal/{PROGRAM}"
@@ -88,8 +91,14 @@ def _lies_in(path: str, item: Item) -> bool:
     return path == item.path or path.startswith(f"{item.path}/")
 
 
-def text(placed: Sequence[Item], system: Sequence[str]) -> str:
-    """The Dockerfile for these items, over these folders and files of the base image."""
+def text(placed: Sequence[Item], system: Sequence[str], *, lines: bool = False) -> str:
+    """The Dockerfile for these items, over these folders and files of the base image.
+
+    Args:
+        placed: inputs and outputs.
+        system: paths of the base image.
+        lines: whether a socket is forwarded, for what the command prints.
+    """
     copies = [_copy(ACCOUNTS, "/etc", folder=True)]
     copies.append(_copy(LEFT, str(PurePosixPath(ANSWER).parent), folder=True, own=True))
     copies += [
@@ -100,6 +109,9 @@ def text(placed: Sequence[Item], system: Sequence[str]) -> str:
     mounts = ["--mount=type=tmpfs,target=/tmp", _mount(PROGRAM, _PROGRAM)]
     mounts += [_mount(f"{BASE}{path}", path) for path in system]
     mounts += [_mount(item.name, item.path) for item in placed if not item.writable]
+    if lines:
+        owner = f"uid={sandbox.IDENTITY},gid={sandbox.IDENTITY}"
+        mounts.append(f"--mount=type=ssh,target={LINES},{owner},mode=0600")
     command = f'["{PYTHON}", "-I", "-S", "-B", "{_PROGRAM}/inside.py"]'
     run = " ".join(["RUN --network=none", *mounts, command])
     return "\n".join(["FROM scratch", *copies, f"USER {OWNER}", run, ""])

@@ -24,6 +24,7 @@ from miniseal.pipeline.engines.dagger import answers, dockerfile
 from miniseal.pipeline.engines.dagger.answers import Answer
 from miniseal.pipeline.engines.dagger.base import Base, Ready
 from miniseal.pipeline.engines.dagger.dockerfile import Item
+from miniseal.pipeline.engines.dagger.lines import Lines, listening
 from miniseal.pipeline.engines.dagger.session import Session
 from miniseal.pipeline.engines.engine import Description, Exec, Image, Log, Result
 from miniseal.pipeline.engines.jail import PLAN_LIMIT
@@ -106,8 +107,6 @@ class DaggerEngine:
     ) -> Result:
         """Run one command; cancelling it ends its container.
 
-        Its lines are told when it has ended: nothing leaves a container before.
-
         Raises:
             EnvironmentalError: `engine-failed`, `exec-timeout`, `dagger-missing`,
                 `dagger-unreachable`, `dagger-version`, `base-image-unavailable`,
@@ -118,26 +117,28 @@ class DaggerEngine:
         """
         stage = Path(tempfile.mkdtemp(dir=self._folder))
         try:
-            result = await self._run(exec, stage)
+            async with listening(stage.with_suffix(".lines"), log) as lines:
+                result = await self._run(exec, stage, lines)
         except OSError as error:
             raise ENGINE_FAILED(f"the engine failed: {error}") from error
         finally:
             await asyncio.to_thread(staging.remove, stage)
-        if log is not None:
+        if log is not None and not lines.came:
             for line in (*result.stdout.splitlines(), *result.stderr.splitlines()):
                 log(line[:_LINE_LIMIT].decode("utf-8", "replace").rstrip())
         return result
 
-    async def _run(self, command: Exec, stage: Path) -> Result:
+    async def _run(self, command: Exec, stage: Path, lines: Lines) -> Result:
         if command.network:
             raise ENGINE_FAILED("no container has a network")
         await asyncio.to_thread(self._base.check)
         placed = await asyncio.to_thread(_prepare, command, stage)
 
         async def work(client: "dagger.Client", base: Ready) -> Answer:
-            text = dockerfile.text(placed, base.system)
+            text = dockerfile.text(placed, base.system, lines=lines.socket is not None)
             context = _context(client, base, placed, stage).with_new_file("Dockerfile", text)
-            return await _build(context, command, stage)
+            socket = client.host().unix_socket(str(lines.socket)) if lines.socket else None
+            return await _build(context.docker_build(ssh=socket), command, stage)
 
         try:
             async with asyncio.timeout(command.timeout_seconds + _GRACE_SECONDS):
@@ -205,6 +206,7 @@ def _plan(command: Exec, placed: Sequence[Item]) -> dict[str, object]:
         "aged": [item.path for item in placed if item.writable and item.is_folder],
         "outputs": list(command.outputs),
         "answer": dockerfile.ANSWER,
+        "lines": dockerfile.LINES,
         "unique": uuid.uuid4().hex,
     }
 
@@ -229,14 +231,13 @@ def _context(
     return context.with_directory("/", host.directory(str(stage), no_cache=True))
 
 
-async def _build(context: "dagger.Directory", command: Exec, stage: Path) -> Answer:
+async def _build(built: "dagger.Container", command: Exec, stage: Path) -> Answer:
     """Run the command, read what it left, and bring its outputs here.
 
     Raises:
         EnvironmentalError: `engine-failed`, `exec-timeout`.
         VerificationError: `output-refused`.
     """
-    built = context.docker_build()
     file = built.file(dockerfile.ANSWER)
     size = await file.size()
     if size > answers.LIMIT:

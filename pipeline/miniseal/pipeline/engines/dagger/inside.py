@@ -3,9 +3,10 @@
 A program: `python -I -S -B inside.py`, beside `jail.py` and `plan.json`, as an unprivileged user in
 a container without a network. The command ends as it does in the local sandbox, since `jail.py`
 starts it, counts its exit code and kills what it leaves behind; this one bounds its time, keeps the
-ends of what it prints and measures the outputs, so that nothing too large is carried away. With
-this one the container ends. What it writes down is no proof: the command runs as the same user and
-could have written it too. It needs Python 3.11 and the standard library alone.
+ends of what it prints, sends lines on where somebody listens, and measures the outputs, so that
+nothing too large is carried away. With this one the container ends. What it writes down is no
+proof: the command runs as the same user and could have written it too. It needs Python 3.11 and the
+standard library alone.
 """
 
 # It runs in somebody else's image, and imports as little of it as can be.
@@ -27,6 +28,9 @@ STREAM_LIMIT = 100 * 1024
 ENTRIES_LIMIT = 200_000
 DEPTH_LIMIT = 65
 _CHUNK = 65536
+_LINE_LIMIT = 4096
+_QUEUE_LIMIT = 256 * 1024
+_SEND_SECONDS = 1.0
 _GRACE_SECONDS = 5.0
 
 
@@ -39,6 +43,7 @@ class Plan(TypedDict):
     aged: list[str]
     outputs: list[str]
     answer: str
+    lines: str
 
 
 class Size(TypedDict):
@@ -62,7 +67,9 @@ def main() -> int:
     for path in plan["aged"]:  # a layer keeps the times of all but the folder it was copied to
         os.utime(path, (plan["time"], plan["time"]))
     tails = (bytearray(), bytearray())
-    answer = _run([sys.executable, "-I", "-S", "-B", f"{here}/jail.py"], plan, tails)
+    lines = Lines(plan["lines"])
+    answer = _run([sys.executable, "-I", "-S", "-B", f"{here}/jail.py"], plan, tails, lines)
+    lines.close()
     answer["sizes"] = {path: _measure(path) for path in plan["outputs"]}
     answer["stdout"], answer["stderr"] = (
         binascii.b2a_base64(tail, newline=False).decode() for tail in tails
@@ -72,7 +79,57 @@ def main() -> int:
     return 0
 
 
-def _run(argv: list[str], plan: Plan, tails: tuple[bytearray, bytearray]) -> dict[str, object]:
+class Lines:
+    """Whole lines for somebody outside. Nothing waits for them, and what is too much is lost."""
+
+    def __init__(self, path: str) -> None:
+        """Connect, if somebody listens."""
+        self._link: socket.socket | None = socket.socket(socket.AF_UNIX)
+        self._parts: dict[int, bytes] = {}
+        self._queue = bytearray()
+        try:
+            self._link.connect(path)
+            self._link.setblocking(False)
+        except OSError:
+            self._link = None
+
+    def add(self, number: int, chunk: bytes) -> None:
+        """Take what a stream said."""
+        if self._link is None:
+            return
+        *whole, rest = (self._parts.get(number, b"") + chunk).split(b"\n")
+        self._parts[number] = rest[-_LINE_LIMIT:]
+        for line in whole:
+            if len(self._queue) < _QUEUE_LIMIT:
+                self._queue += line[:_LINE_LIMIT] + b"\n"
+        self.send()
+
+    def send(self) -> bool:
+        """Send what can be sent now; whether something is left."""
+        try:
+            while self._link is not None and self._queue:
+                del self._queue[: self._link.send(self._queue)]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._link = None
+        return self._link is not None and bool(self._queue)
+
+    def close(self) -> None:
+        """Send the rest, lines without an end included, for a moment at most."""
+        for number, rest in tuple(self._parts.items()):
+            if rest:
+                self.add(number, b"\n")
+        until = time.monotonic() + _SEND_SECONDS
+        while self.send() and time.monotonic() < until:
+            time.sleep(0.01)
+        if self._link is not None:
+            self._link.close()
+
+
+def _run(
+    argv: list[str], plan: Plan, tails: tuple[bytearray, bytearray], lines: Lines
+) -> dict[str, object]:
     """Start the jail, hand it its plan, and read until it has answered or time is up."""
     ours, theirs = socket.socketpair()
     ours.sendall(json.dumps(plan["jail"]).encode() + b"\n")
@@ -84,7 +141,7 @@ def _run(argv: list[str], plan: Plan, tails: tuple[bytearray, bytearray]) -> dic
     for _, end in pipes:
         os.close(end)
     streams = {pipes[number][0]: tails[number] for number in range(2)}
-    if not _watch(ours, streams, time.monotonic() + plan["seconds"]):
+    if not _watch(ours, streams, lines, time.monotonic() + plan["seconds"]):
         ours.close()  # this is how the jail is told to end it all
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(_GRACE_SECONDS)
@@ -96,30 +153,32 @@ def _run(argv: list[str], plan: Plan, tails: tuple[bytearray, bytearray]) -> dic
     return answer
 
 
-def _watch(link: socket.socket, streams: dict[int, bytearray], until: float) -> bool:
+def _watch(link: socket.socket, streams: dict[int, bytearray], lines: Lines, until: float) -> bool:
     """Read the streams until the link has something to say; False if time is up before."""
     poll = select.poll()
     for number in (link.fileno(), *streams):
         poll.register(number, select.POLLIN)
     while (left := until - time.monotonic()) > 0:
-        ready = [number for number, _ in poll.poll(min(left, 60.0) * 1000 + 1)]
+        wait = min(left, 0.05 if lines.send() else 60.0)
+        ready = [number for number, _ in poll.poll(wait * 1000 + 1)]
         for number in ready:
-            if number in streams and not _keep(number, streams[number]):
+            if number in streams and not _keep(number, streams[number], lines):
                 poll.unregister(number)
         if link.fileno() in ready:
             for number, tail in streams.items():
                 os.set_blocking(number, False)
                 with contextlib.suppress(BlockingIOError):
-                    while _keep(number, tail):
+                    while _keep(number, tail, lines):
                         pass
             return True
     return False
 
 
-def _keep(number: int, tail: bytearray) -> bool:
+def _keep(number: int, tail: bytearray, lines: Lines) -> bool:
     chunk = os.read(number, _CHUNK)
     tail += chunk
     del tail[:-STREAM_LIMIT]
+    lines.add(number, chunk)
     return bool(chunk)
 
 

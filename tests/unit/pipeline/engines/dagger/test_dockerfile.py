@@ -34,6 +34,13 @@ def test_a_command_is_one_run_without_a_network(tmp_path: Path) -> None:
     )
 
 
+def test_a_socket_is_forwarded_only_where_it_is_asked_for() -> None:
+    mount = "--mount=type=ssh,target=/run/miniseal/lines,uid=65534,gid=65534,mode=0600"
+
+    assert mount in text((), [], lines=True)
+    assert "ssh" not in text((), [])
+
+
 def test_a_file_is_copied_as_a_file(tmp_path: Path) -> None:
     (tmp_path / "input0").write_text("x")
 

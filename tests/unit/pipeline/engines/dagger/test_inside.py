@@ -4,8 +4,10 @@ import binascii
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ def run(folder: Path, script: str, **changes: Any) -> dict[str, Any]:
         "aged": [str(folder / "out")],
         "outputs": [str(folder / "out")],
         "answer": str(folder / "answer.json"),
+        "lines": str(folder / "lines"),
     } | changes
     (folder / "plan.json").write_text(json.dumps(plan))
     words = [sys.executable, "-I", "-S", "-B", str(folder / "inside.py")]
@@ -102,6 +105,44 @@ def test_a_socket_is_told_by_its_name(tmp_path: Path) -> None:
     answer = run(tmp_path, f'cd {tmp_path}/out; {sys.executable} -c "{script}"')
 
     assert answer["sizes"][f"{tmp_path}/out"]["socket"] == f"{tmp_path}/out/s"
+
+
+def test_lines_are_sent_whole_where_somebody_listens(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "lines"))
+        server.listen()
+        run(tmp_path, "printf 'on'; sleep 0.1; echo e; echo two >&2; printf end")
+        link, _ = server.accept()
+        with link, link.makefile("rb") as said:
+            lines = said.read()
+
+    assert sorted(lines.splitlines()) == [b"end", b"one", b"two"]
+
+
+def test_nobody_who_does_not_read_holds_the_command_up(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "lines"))
+        server.listen()
+        answer = run(tmp_path, "yes | head -c 20000000; echo end")
+
+    assert answer["exit"] == 0
+    assert binascii.a2b_base64(answer["stdout"]).endswith(b"end\n")
+
+
+def test_somebody_who_hangs_up_holds_nothing_up(tmp_path: Path) -> None:
+    def hang_up(server: socket.socket) -> None:
+        link, _ = server.accept()
+        link.close()
+
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "lines"))
+        server.listen()
+        thread = threading.Thread(target=hang_up, args=(server,))
+        thread.start()
+        answer = run(tmp_path, "for n in 1 2 3 4 5; do echo $n; sleep 0.1; done")
+        thread.join()
+
+    assert answer["exit"] == 0
 
 
 def _remove(folder: Path) -> None:
