@@ -29,6 +29,28 @@ from miniseal.pipeline.engines.dagger.base import Ready
 
 pytestmark = pytest.mark.services
 
+REGISTRY = """
+import http.server, json, sys, tarfile
+with tarfile.open(sys.argv[1]) as archive:
+    blobs = {m.name.rpartition("/")[2]: archive.extractfile(m).read() for m in archive if m.isreg()}
+class Registry(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        what, _, digest = self.path.rpartition("/")
+        body = blobs.get(digest.removeprefix("sha256:"), b"")
+        known = {} if what.endswith("/blobs") or not body else json.loads(body)
+        self.send_response(200 if body or self.path == "/v2/" else 404)
+        self.send_header("Content-Type", known.get("mediaType", "application/octet-stream"))
+        self.send_header("Content-Length", str(len(body)))
+        if body:
+            self.send_header("Docker-Content-Digest", digest)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+    do_HEAD = do_GET
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 5000), Registry)
+print("ready", flush=True)
+server.serve_forever()
+"""
 VIEW = """
 id; umask; ulimit -c; pwd; env | grep -v ^LD_LIBRARY_PATH= | sort
 grep -E 'Cap(Eff|Prm)|NoNewPrivs' /proc/self/status
@@ -563,6 +585,30 @@ def test_inside_of_dagger_run_its_session_is_used(
 
     assert done.returncode == 0, done.stderr
     assert "dagger b'inside\\n' None\ninside True\n" in done.stdout
+
+
+@pytest.fixture
+def registry(dagger_engine: DaggerEngineProcess, base_image: Image) -> Iterator[str]:
+    """A registry with the base image, which only the engine can reach."""
+    words = ["nsenter", f"--target={dagger_engine.pid}", "--net", sys.executable, "-c", REGISTRY]
+    words += [str(base_image.archive)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"ready\n"
+        yield "localhost:5000/base"
+        server.kill()
+
+
+def test_an_image_comes_from_a_registry_by_its_digest(
+    environ: dict[str, str], base_image: Image, registry: str
+) -> None:
+    image = BaseImage(name=registry, digest=base_image.digest, platform=platform())
+
+    with DaggerEngine([image], environ=environ) as engine:
+        result = shell(engine, "echo from the registry")
+
+    assert result.stdout == b"from the registry\n"
+    assert engine.describe().images[0].name == registry
 
 
 def test_an_image_may_have_its_python_elsewhere(
