@@ -18,7 +18,7 @@ from miniseal.registry.index import LayoutIndex
 from miniseal.registry.lock import LOCK
 from miniseal.registry.store import CONTENT_MISSING
 
-__all__ = ["LayoutFolder", "create", "is_missing", "prepare"]
+__all__ = ["LayoutFolder", "Memory", "create", "is_missing", "prepare"]
 
 _VERSION = "1.0.0"
 _MARK = "oci-layout"
@@ -27,12 +27,32 @@ _MARK_LIMIT = 4096
 _STRAY_AFTER = 3600.0
 
 
+class Memory:
+    """What somebody who opens a layout again and again need not read again.
+
+    Attributes:
+        index: `index.json` as it was read or written last: the bytes, and what they say.
+        plain: digests of manifests that were read, and have no subject.
+    """
+
+    __slots__ = ("index", "plain")
+
+    def __init__(self) -> None:
+        """Know nothing."""
+        self.index: tuple[bytes, LayoutIndex] | None = None
+        self.plain: set[str] = set()
+
+
 class LayoutFolder:
-    """An open layout of a version that is understood."""
+    """An open layout of a version that is understood.
 
-    __slots__ = ("_root",)
+    Attributes:
+        memory: of whoever opened it.
+    """
 
-    def __init__(self, root: Folder) -> None:
+    __slots__ = ("_root", "memory")
+
+    def __init__(self, root: Folder, memory: Memory | None = None) -> None:
         """Check the layout in `root`.
 
         Raises:
@@ -40,6 +60,7 @@ class LayoutFolder:
             EnvironmentalError: `content-missing`, there is no layout.
         """
         self._root = root
+        self.memory = memory or Memory()
         try:
             mark = _read(root, _MARK, _MARK_LIMIT)
         except FileNotFoundError as error:
@@ -58,7 +79,7 @@ class LayoutFolder:
 
     @classmethod
     @contextmanager
-    def open(cls, path: str) -> "Generator[LayoutFolder]":
+    def open(cls, path: str, memory: Memory | None = None) -> "Generator[LayoutFolder]":
         """Open the layout in the folder `path` for the block.
 
         Raises:
@@ -70,19 +91,23 @@ class LayoutFolder:
         except FileNotFoundError as error:
             raise CONTENT_MISSING(f"no OCI layout in {path}") from error
         with root:
-            yield cls(root)
+            yield cls(root, memory)
 
     def index(self) -> LayoutIndex:
-        """Read `index.json`.
+        """Read `index.json`; the same bytes are not taken apart twice.
 
         Raises:
             FormatError: `layout-malformed`.
             EnvironmentalError: `storage-failed`.
         """
         try:
-            return LayoutIndex.from_bytes(_read(self._root, _INDEX, MANIFEST_LIMIT))
+            data = _read(self._root, _INDEX, MANIFEST_LIMIT)
         except FileNotFoundError as error:
             raise LAYOUT_MALFORMED(f"{self._root.path} lacks {_INDEX}") from error
+        known = self.memory.index
+        if known is None or known[0] != data:
+            known = self.memory.index = (data, LayoutIndex.from_bytes(data))
+        return known[1]
 
     def write_index(self, index: LayoutIndex) -> None:
         """Replace `index.json`; the lock is held.
@@ -91,7 +116,10 @@ class LayoutFolder:
             FormatError: `too-large`.
             EnvironmentalError: `storage-failed`.
         """
-        self._root.write(_INDEX, index.to_bytes())
+        written = index.ordered()
+        data = written.to_bytes()
+        self._root.write(_INDEX, data)
+        self.memory.index = (data, written)
 
     def size(self, digest: str) -> int | None:
         """The size of a blob in bytes, or None where there is none that could be read.

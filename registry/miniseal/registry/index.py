@@ -4,17 +4,20 @@ An entry with the annotation `org.opencontainers.image.ref.name` is a name; one 
 manifest that has no name. What other tools wrote into an entry is kept. Pure.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from miniseal.formats.errors import FormatError
 from miniseal.formats.members import Members
 from miniseal.formats.oci import INDEX_TYPE, MANIFEST_LIMIT, REF_NAME, Descriptor
-from miniseal.formats.strictjson import TOO_LARGE, canonical, loads
+from miniseal.formats.strictjson import TOO_LARGE, loads
 from miniseal.registry.files import LAYOUT_MALFORMED
 from miniseal.registry.store import is_content_tag
 
 __all__ = ["Entry", "LayoutIndex"]
+
+_TIGHT = (",", ":")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,14 +91,22 @@ class LayoutIndex:
         others = {k: v for k, v in members.values.items() if k != "manifests"}
         return cls(entries=entries, others=others)
 
+    def ordered(self) -> "LayoutIndex":
+        """The same with its entries by name and digest: what comes back when it was written."""
+        entries = sorted(self.entries, key=lambda e: (e.name or "", e.descriptor.digest))
+        return replace(self, entries=tuple(entries))
+
     def to_bytes(self) -> bytes:
-        """Canonical JSON, the entries by name and digest.
+        """JSON, members by name, and the entries by name and digest.
 
         Raises:
             FormatError: `too-large`, for an index that no client would read.
         """
-        ordered = sorted(self.entries, key=lambda e: (e.name or "", e.descriptor.digest))
-        data = canonical({**self.others, "manifests": [entry.value for entry in ordered]})
+        values = [entry.value for entry in self.ordered().entries]
+        # Nobody digests it, and it has to be written with every change: RFC 8785 takes ten times
+        # as long.
+        text = json.dumps({**self.others, "manifests": values}, sort_keys=True, separators=_TIGHT)
+        data = text.encode("ascii")
         if len(data) > MANIFEST_LIMIT:
             raise TOO_LARGE(
                 "index.json is full",
@@ -160,7 +171,7 @@ class LayoutIndex:
 
 
 def _entry(descriptor: Descriptor) -> Entry:
-    return Entry(name=None, descriptor=descriptor, value=descriptor.to_json())
+    return Entry.from_json(descriptor.to_json()).named(None)
 
 
 def _unambiguous(entries: Iterable[Entry]) -> dict[str, Descriptor]:

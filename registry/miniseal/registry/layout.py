@@ -13,7 +13,7 @@ from pathlib import Path
 from miniseal.formats.digest import check_digest
 from miniseal.formats.errors import EnvironmentalError
 from miniseal.formats.oci import INDEX_TYPE, MANIFEST_LIMIT, MANIFEST_TYPE, Descriptor
-from miniseal.registry.folder import LayoutFolder, create, is_missing, prepare
+from miniseal.registry.folder import LayoutFolder, Memory, create, is_missing, prepare
 from miniseal.registry.index import LayoutIndex
 from miniseal.registry.listing import list_referrers, refer
 from miniseal.registry.lock import locked
@@ -57,6 +57,7 @@ class LayoutStore:
         self._lock_seconds = lock_seconds
         self._clock = clock
         self._swept = False
+        self._memory = Memory()
 
     def resolve(self, name: str) -> Descriptor:
         """The manifest that a tag or a digest names.
@@ -68,7 +69,7 @@ class LayoutStore:
             FormatError: `digest-malformed`.
             EnvironmentalError: `content-missing`.
         """
-        with LayoutFolder.open(self._path) as folder:
+        with LayoutFolder.open(self._path, self._memory) as folder:
             index = folder.index()
             if ":" in name:
                 found = index.by_digest(check_digest(name)) or find(folder, name)
@@ -86,13 +87,13 @@ class LayoutStore:
             VerificationError: `digest-mismatch`.
             EnvironmentalError: `content-missing`.
         """
-        with LayoutFolder.open(self._path) as folder:
+        with LayoutFolder.open(self._path, self._memory) as folder:
             return folder.read(descriptor, limit=limit)
 
     def has(self, descriptor: Descriptor) -> bool:
         """Whether content of this digest and size is there; its bytes are not read."""
         try:
-            with LayoutFolder.open(self._path) as folder:
+            with LayoutFolder.open(self._path, self._memory) as folder:
                 return folder.size(descriptor.digest) == descriptor.size
         except EnvironmentalError as error:
             if not is_missing(error):
@@ -132,7 +133,7 @@ class LayoutStore:
         Raises:
             EnvironmentalError: `referrers-limit`; `content-missing`, also where there is no layout.
         """
-        with LayoutFolder.open(self._path) as folder:
+        with LayoutFolder.open(self._path, self._memory) as folder:
             return list_referrers(folder, subject.digest)
 
     def tag(self, name: str, descriptor: Descriptor, *, force: bool = False) -> None:
@@ -165,12 +166,12 @@ class LayoutStore:
         Raises:
             EnvironmentalError: `content-missing`, there is no layout.
         """
-        with LayoutFolder.open(self._path) as folder:
+        with LayoutFolder.open(self._path, self._memory) as folder:
             return folder.index().tags()
 
     def _store(self, descriptor: Descriptor, data: bytes) -> None:
         try:
-            with LayoutFolder.open(self._path) as folder:
+            with LayoutFolder.open(self._path, self._memory) as folder:
                 folder.write(descriptor, data)
         except EnvironmentalError as error:
             if not is_missing(error):
@@ -178,13 +179,13 @@ class LayoutStore:
             prepare(self._path)
             with locked(self._path, seconds=self._lock_seconds):
                 create(self._path)
-            with LayoutFolder.open(self._path) as folder:
+            with LayoutFolder.open(self._path, self._memory) as folder:
                 folder.write(descriptor, data)
 
     @contextmanager
     def _locked(self) -> Generator[LayoutFolder]:
         with (
-            LayoutFolder.open(self._path) as folder,
+            LayoutFolder.open(self._path, self._memory) as folder,
             locked(self._path, seconds=self._lock_seconds),
         ):
             if not self._swept:

@@ -27,8 +27,13 @@ def list_referrers(folder: LayoutFolder, subject: str) -> tuple[Descriptor, ...]
     candidates |= {(d.digest, d.size): d for d in others if d.media_type == MANIFEST_TYPE}
     found: dict[str, Descriptor] = {}
     size = 0
+    plain = folder.memory.plain
     for candidate in candidates.values():
+        if candidate.digest in plain:
+            continue
         data = _content(folder, candidate)
+        if data and b"subject" not in data and b"\\" not in data:  # nor one that is escaped
+            plain.add(candidate.digest)
         # what was read counts, not what a list claims; what lacks the digest is not parsed
         size += len(data)
         if subject.encode() in data and (referrer := _referrer(data, subject)):

@@ -88,6 +88,7 @@ def test_no_manifest_is_lost_and_every_name_names_the_last(
     assert len(bare) == len(set(bare))
     assert not set(bare) & {d.digest for d in names.values()}
     assert again.to_bytes() == index.to_bytes()
+    assert again == index.ordered()
 
 
 @given(st.binary(max_size=200))

@@ -331,6 +331,37 @@ def test_list_that_is_named_again_and_again_is_read_once(
     assert store.referrers(subject) == (referrer,)
 
 
+def test_what_one_store_remembers_hides_nothing_that_another_writes(
+    path: Path, store: LayoutStore, manifest: Make, subject: Descriptor
+) -> None:
+    other = LayoutStore(path)
+    before = (store.referrers(subject), other.referrers(subject))
+
+    first = store.put_manifest(manifest(b"one", subject))
+    second = other.put_manifest(manifest(b"two", subject))
+    third = store.put_manifest(manifest(b"three", subject))
+    listed = {d.digest for d in (first, second, third)}
+
+    assert before == ((), ())
+    assert {d.digest for d in store.referrers(subject)} == listed
+    assert {d.digest for d in other.referrers(subject)} == listed
+    assert store.tags() == other.tags()
+
+
+def test_a_subject_that_is_written_in_another_way_is_a_subject(
+    store: LayoutStore, manifest: Make, path: Path, subject: Descriptor
+) -> None:
+    data = manifest(b"proof", subject).replace(b'"subject"', b'"\\u0073ubject"')
+    listed = json.loads((path / "index.json").read_bytes())
+    entry = store.put(data, MANIFEST_TYPE)
+    listed["manifests"].append(entry.to_json())
+    (path / "index.json").write_text(json.dumps(listed))
+
+    twice = [[d.digest for d in store.referrers(subject)] for _ in range(2)]
+
+    assert twice == [[entry.digest], [entry.digest]]
+
+
 class Restless(LayoutFolder):
     """A layout whose list is replaced between the read of its name and of its content."""
 
