@@ -148,4 +148,4 @@ def test_a_log_gets_plain_lines(program: list[str], env: dict[str, str]) -> None
 
     assert code == 0
     assert not screen.styled
-    assert "resolve   ok" in screen.text
+    assert "resolve      ok" in screen.text

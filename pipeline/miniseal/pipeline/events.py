@@ -108,12 +108,12 @@ def plain_lines(stream: TextIO) -> Callable[[Event], None]:
             started[event.step] = event.time
             return
         if event.event == "output":
-            stream.write(f"  {event.step:<9} {event.data.get('text', '')}\n")
+            stream.write(f"  {event.step:<12} {event.data.get('text', '')}\n")
         else:
             mark = {"finished": "ok", "cached": "cached", "failed": "FAILED"}[event.event]
             seconds = event.time - started.get(event.step, event.time)
             facts = ", ".join(f"{key} {_short(value)}" for key, value in event.data.items())
-            stream.write(f"  {event.step:<9} {mark:<6} {seconds:5.1f} s  {facts}\n")
+            stream.write(f"  {event.step:<12} {mark:<6} {seconds:5.1f} s  {facts}\n")
         stream.flush()
 
     return sink

@@ -79,8 +79,8 @@ def test_plain_lines_show_a_step_once_it_ends() -> None:
         events.emit("pack", "output", text="warning: unused")
 
     assert stream.getvalue().splitlines() == [
-        "  pack      warning: unused",
-        "  pack      ok       0.0 s  package sha256:aaaaaaaaaaaa",
+        "  pack         warning: unused",
+        "  pack         ok       0.0 s  package sha256:aaaaaaaaaaaa",
     ]
 
 

@@ -22,13 +22,14 @@ __all__ = ["command"]
 def command(project: Path, reference: str, **options: Any) -> Outcome:  # noqa: ANN401 - click's
     """Build PROJECT and write its package, wasm artifact and image to a store, without a tag."""
     from miniseal.cli import workshop  # needs the extra `pipeline`
+    from miniseal.pipeline.flow.make import STEPS
     from miniseal.pipeline.release import make
     from miniseal.pipeline.steps import publish
 
     asked = building.Building(**options)
     store = workshop.open_target(reference)
     with (
-        shown.view(asked.progress) as events,
+        shown.view(asked.progress, steps=[step.name for step in STEPS]) as events,
         workshop.open_workshop(project, asked, events) as shop,
     ):
         packed = asyncio.run(make(project, shop))
