@@ -24,6 +24,7 @@ from packageurl import PackageURL
 
 from miniseal.formats.config import Config
 from miniseal.packager import Tool
+from miniseal.pipeline.trivy.coverage import SCAN_INCOMPLETE
 from miniseal.pipeline.trivy.scan import Package
 
 __all__ = ["bill_of", "tool_url"]
@@ -41,6 +42,9 @@ def bill_of(
         packages: what trivy read from the source's lock files and in the package.
         tools: what built the wasm; listed as `excluded`, since they are not shipped.
         package_digest: of the package's manifest; makes the serial number.
+
+    Raises:
+        VerificationError: `scan-incomplete`, for a package URL that cannot be read.
     """
     main = Component(
         bom_ref="package",
@@ -91,7 +95,10 @@ def _file(name: str, digest: str) -> Component:
 
 def _library(url: str, scope: ComponentScope, packages: list[Package]) -> Component:
     """A component for a package, in however many files it was found."""
-    purl = PackageURL.from_string(url)
+    try:
+        purl = PackageURL.from_string(url)
+    except ValueError as error:  # the scanner's own word, from somebody else's bill
+        raise SCAN_INCOMPLETE(f"a package URL cannot be read: {error}", found=url[:200]) from error
     group, name = _written(purl, packages)
     return Component(
         bom_ref=url,

@@ -19,7 +19,9 @@ __all__ = ["GoModule", "bill_of", "modules"]
 _START = bytes.fromhex("3077af0c9274080241e1c107e6d618e6")
 _END = bytes.fromhex("f932433186182072008242104116d8f2")
 _LIMIT = 4 * 1024 * 1024
-_WORD = re.compile(r"[\x21-\x7e]{1,1000}")
+_PATH = re.compile(r"(?=.{1,1000}$)[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*")
+_VERSION = re.compile(r"v[0-9A-Za-z.+_-]{1,200}")
+_UNRELEASED = "(devel)"
 _RELEASE = re.compile(r"go(\d+\.\d+(\.\d+)?)\b")
 
 
@@ -38,7 +40,7 @@ class GoModule:
     @classmethod
     def of(cls, words: list[str]) -> Self:
         """Read a line's path and version; raises SCAN_INCOMPLETE."""
-        if len(words) < 3 or not all(_WORD.fullmatch(word) for word in words[1:3]):
+        if len(words) < 3 or not (_PATH.fullmatch(words[1]) and _VERSION.fullmatch(words[2])):
             raise SCAN_INCOMPLETE(
                 "the list of modules in a Go program cannot be read",
                 found=ascii("\t".join(words))[:200],
@@ -95,7 +97,8 @@ def _texts(wasm: bytes) -> Iterator[str]:
 def _modules(text: str) -> Iterator[GoModule]:
     """Every `dep` line, or what a `=>` line below it puts in its place.
 
-    A replacement by a folder has no version that could be looked up, so the original counts.
+    What has no version, as another module of the same workspace, cannot be looked up; nor can a
+    replacement by a folder, so the original counts.
     """
     last: GoModule | None = None
     for line in text.splitlines():
@@ -105,7 +108,8 @@ def _modules(text: str) -> Iterator[GoModule]:
             continue
         if last is not None:
             yield last
-        last = GoModule.of(words) if words[0] == "dep" else None
+        is_released = words[0] == "dep" and words[2:3] != [_UNRELEASED]
+        last = GoModule.of(words) if is_released else None
     if last is not None:
         yield last
 

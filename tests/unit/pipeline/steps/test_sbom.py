@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from miniseal.formats.errors import MinisealError
 from miniseal.formats.predicates.sbom import Component, Sbom
 from miniseal.packager import Packed, Tool, pack
 from miniseal.pipeline.steps.resolve import Resolved
@@ -90,3 +91,11 @@ def test_a_go_module_is_called_as_it_is_written(packed: Packed) -> None:
 
     found = [(each["group"], each["name"]) for each in components if each.get("purl") == purl]
     assert found == [("example.com/Mixed", "Dep")]
+
+
+@pytest.mark.parametrize("url", ["left-pad", "pkg:npm", "pkg:/a@1"])
+def test_a_package_url_that_cannot_be_read_is_refused(packed: Packed, url: str) -> None:
+    with pytest.raises(MinisealError) as error:
+        made(packed, replace(LEFT_PAD, purl=url))
+
+    assert error.value.code == "scan-incomplete"

@@ -52,6 +52,7 @@ def test_every_dependency_is_read() -> None:
         ("=>\ty.org/b\tv1.2.3\th1:x=", ("y.org/b", "v1.2.3")),
         ("=>\t./b\t(devel)\t", ("x.org/b", "v1.0.0")),
         ("=>\t../b", ("x.org/b", "v1.0.0")),
+        ("dep\tx.org/own\t(devel)\t", ("x.org/b", "v1.0.0")),
     ],
 )
 def test_a_replacement_counts_where_it_has_a_version(line: str, found: tuple[str, str]) -> None:
@@ -80,7 +81,13 @@ def test_a_module_that_lists_nothing_has_none(segment: bytes) -> None:
     assert modules(program(segment, made_by=("Go cmd/compile", "go1.26.8"))) == ()
 
 
-@pytest.mark.parametrize("line", ["dep", "dep\ta", "dep\t\tv1", "dep\ta b\tv1", "dep\ta\t\x1b[0m"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("dep", "dep\ta", "dep\t\tv1", "dep\ta b\tv1", "dep\ta\t\x1b[0m", "dep\ta/\tv1"),
+        *("dep\t/a\tv1", "dep\ta\t1.0", "dep\ta\tv1\n=>\tb/\tv2"),
+    ],
+)
 def test_a_list_that_cannot_be_read_is_refused(line: str) -> None:
     with pytest.raises(MinisealError) as error:
         modules(program(listing(line)))

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
 
+from fuzz.damage import damaged
+from fuzz.fuzz_scan import fuzz_layer
 from miniseal.formats.errors import MinisealError
 from miniseal.formats.oci import Manifest
 from miniseal.pipeline.trivy import artifact
@@ -259,3 +262,9 @@ def test_the_same_database_is_the_same_artifact(store: LayoutStore, database: Da
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert parse("a", cache=tmp_path) == Folder(path=Path("a"))
     assert isinstance(parse(f"oci:a@{NONE}", cache=tmp_path), Artifact)
+
+
+@settings(max_examples=100, deadline=None)
+@given(damaged(tarred(*FILES)))
+def test_a_damaged_layer_is_unpacked_whole_or_refused(data: bytes) -> None:
+    fuzz_layer(data)
