@@ -76,12 +76,13 @@ class StepCache:
             return None
         except OSError as error:
             raise _unusable(path, error) from error
-        with contextlib.suppress(OSError):  # somebody may just have removed it
-            if hashlib.sha256(data).digest() != digest:
+        whole = hashlib.sha256(data).digest() == digest
+        with contextlib.suppress(OSError):  # somebody may just have removed it, or it is read-only
+            if whole:
+                os.utime(path)
+            else:
                 path.unlink()
-                return None
-            os.utime(path)
-        return data
+        return data if whole else None
 
     def keep(self, key: str, data: bytes) -> None:
         """Keep a result, and no more than the limit of all of them.
@@ -91,8 +92,7 @@ class StepCache:
         """
         if len(data) > _ENTRY_LIMIT:
             return
-        path = self._folder / key
-        _write(path, hashlib.sha256(data).digest() + data)
+        self._write(self._folder / key, hashlib.sha256(data).digest() + data)
         self.prune(self._limit)
 
     def last(self, project: str, step: str) -> dict[str, str] | None:
@@ -112,7 +112,7 @@ class StepCache:
         Raises:
             EnvironmentalError: `cache-unusable`.
         """
-        _write(self._last(project, step), json.dumps(dict(inputs), sort_keys=True).encode())
+        self._write(self._last(project, step), json.dumps(dict(inputs), sort_keys=True).encode())
 
     def entries(self) -> Iterator[Entry]:
         """What is kept, in no order."""
@@ -156,22 +156,23 @@ class StepCache:
         name = hashlib.sha256(project.encode("utf-8", "surrogateescape")).hexdigest()[:32]
         return self._folder / "last" / f"{name}-{step}.json"
 
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".")
+    def _write(self, path: Path, data: bytes) -> None:
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, path)  # noqa: PTH105 - a rename, atomic
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise _unusable(path, error) from error
+            self._folder.parent.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(mode=0o700, exist_ok=True)  # who writes here, writes what is signed
+            path.parent.mkdir(exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=".")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(name, path)  # noqa: PTH105 - a rename, atomic
+            except BaseException:
+                Path(name).unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise _unusable(path, error) from error
 
 
 def _unusable(path: Path, error: OSError) -> Exception:

@@ -46,6 +46,33 @@ def test_a_damaged_result_is_a_miss_and_is_made_again(bench: Bench, damage: obje
     assert bench.ran == ["step", "step"]
 
 
+def test_a_damaged_result_that_cannot_be_removed_is_a_miss(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = StepCache(tmp_path)
+    cache.keep(KEY, b"data")
+    (entry,) = cache.entries()
+    entry.path.write_bytes(entry.path.read_bytes()[:-1] + b"X")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "as in a folder that is read-only")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+
+    assert cache.find(KEY) is None
+
+
+def test_nobody_else_can_write_into_the_folder(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        StepCache(tmp_path / "steps").remember("project", "step", {})
+        StepCache(tmp_path / "steps").keep(KEY, b"data")
+    finally:
+        os.umask(before)
+
+    assert (tmp_path / "steps" / "v1").stat().st_mode & 0o077 == 0
+
+
 def test_a_result_that_no_longer_decodes_is_made_again(bench: Bench) -> None:
     step = bench.step("step")
     wait(bench.runner().reach(step))
