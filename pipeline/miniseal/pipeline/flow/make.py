@@ -1,5 +1,8 @@
 """From a source folder to a package: resolve, fetch, build, pack."""
 
+import os
+import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,14 +11,24 @@ from miniseal.formats import times
 from miniseal.formats.digest import sha256
 from miniseal.formats.strictjson import canonical
 from miniseal.formats.wasm.inspect import inspect
-from miniseal.packager import Packed, check_permissions, install, pack
+from miniseal.packager import Packed, TreeFile, check_permissions, install, pack
 from miniseal.pipeline.engines.engine import Description
 from miniseal.pipeline.flow.job import Job
 from miniseal.pipeline.graph import Codec, Results, Step, json_codec
 from miniseal.pipeline.steps.build import build
 from miniseal.pipeline.steps.resolve import Resolved, resolve
 
-__all__ = ["BUILD", "FETCH", "PACK", "RESOLVE", "STEPS", "Built", "build_inputs", "engine_inputs"]
+__all__ = [
+    "BUILD",
+    "FETCH",
+    "PACK",
+    "RESOLVE",
+    "STEPS",
+    "Built",
+    "build_inputs",
+    "engine_inputs",
+    "file_inputs",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +92,18 @@ def engine_inputs(job: Job) -> dict[str, str]:
     """What a result depends on where the engine ran something."""
     engine = job.making.engine.describe()
     images = {f"image {image.name}": image.digest for image in engine.images}
-    return {"engine": engine.name, "isolated": str(engine.isolated), **images}
+    machine = f"{sys.platform}-{os.uname().machine}"  # there is a build of each tool for each
+    return {
+        "engine": engine.name,
+        "isolated": str(engine.isolated),
+        "machine": machine,
+        **images,
+    }
+
+
+def file_inputs(files: Iterable[TreeFile]) -> dict[str, str]:
+    """Files as inputs, by names that nothing else among them has, whatever the files are called."""
+    return {f"file {file.path}": file.digest for file in files}
 
 
 def build_inputs(job: Job, of: Results) -> dict[str, str] | None:
@@ -101,7 +125,7 @@ def build_inputs(job: Job, of: Results) -> dict[str, str] | None:
         "toolchain": recipe.toolchain,
         "toolchain lock": project.lock.toolchain_digest,
         "compiler command": sha256(canonical(words)),
-        **{file.path: file.digest for file in project.build_files},
+        **file_inputs(project.build_files),
     }
 
 

@@ -7,15 +7,8 @@ from miniseal.attestations import sign_statement
 from miniseal.formats.predicates.vulns import Vulns
 from miniseal.pipeline.flow.job import Job
 from miniseal.pipeline.flow.make import BUILD, PACK, RESOLVE
-from miniseal.pipeline.flow.prove import (
-    REBUILD,
-    SBOM,
-    SCAN_BILL,
-    SCAN_PACKAGE,
-    SCAN_SOURCE,
-    SCANNER,
-    TEST,
-)
+from miniseal.pipeline.flow.prove import REBUILD, TEST
+from miniseal.pipeline.flow.scan import SBOM, SCAN_BILL, SCAN_PACKAGE, SCAN_SOURCE, SCANNER
 from miniseal.pipeline.graph import Results, Step
 from miniseal.pipeline.steps import attest, publish
 from miniseal.pipeline.steps.gate import Checks, Gated, bars_of, gate

@@ -9,8 +9,8 @@ from miniseal.formats.predicates.vulns import Vulns
 from miniseal.pipeline.engines.engine import Description
 from miniseal.pipeline.flow import STEPS, Job
 from miniseal.pipeline.flow.make import BUILD, PACK, RESOLVE
-from miniseal.pipeline.flow.prove import SCAN_BILL, SCAN_PACKAGE, SCAN_SOURCE, SCANNER, TimedScan
 from miniseal.pipeline.flow.publish import ATTEST, GATE, SIGN, VERIFY
+from miniseal.pipeline.flow.scan import SCAN_BILL, SCAN_PACKAGE, SCAN_SOURCE, SCANNER, TimedScan
 from miniseal.pipeline.graph import Step
 from miniseal.pipeline.report.layout import GraphNode
 from miniseal.pipeline.report.model import Report, subjects_of
