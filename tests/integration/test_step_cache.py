@@ -230,7 +230,7 @@ class TestPlan:
         steps = {step["name"]: step for step in bench.plan()["steps"]}
 
         assert re.fullmatch(
-            r"runs because src/greeting\.wat changed: sha256:\w+ -> sha256:\w+",
+            r"runs because file src/greeting\.wat changed: sha256:\w+ -> sha256:\w+",
             steps["build"]["why"][0],
         )
 

@@ -117,7 +117,7 @@ def _look(
         return "runs", ()
     if not all(needed in known for needed in step.reads):
         return "depends", ()
-    inputs = step.inputs(context, View(step, known))
+    inputs = step.depends(context, View(step, known))
     if inputs is None:
         return "runs", ("runs every time: something that it depends on is not pinned",)
     data = None if step.name in memory.again else cache.find(step.key(inputs))

@@ -98,10 +98,7 @@ class Runner(Generic[_C]):
             self._cache.remember(self._project, step.name, inputs)
 
     def _inputs(self, step: Step[_C, Any]) -> dict[str, str] | None:
-        if step.inputs is None or self._cache is None:
-            return None
-        inputs = step.inputs(self._context, self._view(step))
-        return None if inputs is None else dict(inputs)
+        return None if self._cache is None else step.depends(self._context, self._view(step))
 
     def _found(self, step: Step[_C, Any], inputs: Mapping[str, str]) -> bool:
         """Whether the cache has the result; it is taken then."""

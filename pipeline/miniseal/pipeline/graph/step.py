@@ -6,6 +6,7 @@ under that key is as good as a run. One that declares none runs every time.
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib import metadata
 from typing import Any, Generic, Protocol, TypeVar
 
 from miniseal.formats.digest import sha256
@@ -76,6 +77,11 @@ class Step(Generic[_C, _T]):
     def needs(self) -> "tuple[Step[_C, Any], ...]":
         """All steps that it may ask for."""
         return (*self.reads, *self.uses)
+
+    def depends(self, context: _C, of: Results) -> dict[str, str] | None:
+        """Its inputs, and the Miniseal that runs it: another one may run it, or look, otherwise."""
+        inputs = None if self.inputs is None else self.inputs(context, of)
+        return None if inputs is None else {**inputs, "miniseal": metadata.version("miniseal")}
 
     def key(self, inputs: Mapping[str, str]) -> str:
         """What the cache knows the result by: 64 hex digits over the name, version and inputs."""
