@@ -5,9 +5,6 @@ signed again.
 """
 
 import tempfile
-import time
-import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,14 +13,11 @@ from miniseal.attestations import Signer
 from miniseal.formats.errors import Code, MinisealError, UsageError
 from miniseal.packager import Packed, Project
 from miniseal.pipeline import selfpolicy
-from miniseal.pipeline.engines.engine import Engine
-from miniseal.pipeline.events import Events
 from miniseal.pipeline.flow import STEPS, Job, Making, Publishing
 from miniseal.pipeline.flow.make import PACK
 from miniseal.pipeline.flow.publish import SIGN, TAG, VERIFY, verdict
-from miniseal.pipeline.graph import Planned, Results, Runner, Step, StepCache, after, plan, until
+from miniseal.pipeline.graph import Planned, Results, Runner, Step, after, plan, until
 from miniseal.pipeline.steps import attest, publish
-from miniseal.pipeline.steps.fetch import ToolCache
 from miniseal.pipeline.steps.scan import ScanSettings
 from miniseal.registry import Store
 from miniseal.verifier import Policy, Verdict
@@ -58,37 +52,23 @@ STEP_UNKNOWN = Code(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Workshop:
-    """Where and how a project is built.
+class Workshop(Making):
+    """Where and how a project is built: what the steps need, and which of them run.
 
     Attributes:
-        engine: runs the toolchain and the program's tests.
-        local: runs git and the scanner, on this machine.
-        tools: the cache that tools are fetched into.
-        events: is told what happens.
-        cache: what steps gave before; None runs everything.
         again: a step that runs again, with all that depend on it, although the cache has them.
         explain: tell why a step runs.
         unsafe_no_isolation: go on although an engine keeps nothing from the host.
-        clock: seconds since 1970.
-        identify: a new URI for each build.
         results: takes what the steps give, also where one of them says no.
     """
 
-    engine: Engine
-    local: Engine
-    tools: ToolCache
-    events: Events
-    cache: StepCache | None = None
     again: str | None = None
     explain: bool = False
     unsafe_no_isolation: bool = False
-    clock: Callable[[], float] = time.time
-    identify: Callable[[], str] = field(default=lambda: uuid.uuid4().urn)
     results: dict[Step[Job, Any], Any] = field(default_factory=dict[Step[Job, Any], Any])
 
-    def making(self) -> Making:
-        """What the steps need of it.
+    def job(self, root: Path, scratch: str, given: "Release | None" = None) -> Job:
+        """What every step of a run is given.
 
         Raises:
             UsageError: `isolation-required`.
@@ -96,15 +76,8 @@ class Workshop:
         engines = (self.engine, self.local)
         if not self.unsafe_no_isolation and not all(e.describe().isolated for e in engines):
             raise ISOLATION_REQUIRED("the engine does not isolate the toolchain")
-        return Making(
-            engine=self.engine,
-            local=self.local,
-            tools=self.tools,
-            events=self.events,
-            cache=self.cache,
-            clock=self.clock,
-            identify=self.identify,
-        )
+        publishing = given.publishing() if given is not None else None
+        return Job(root=root, work=Path(scratch), making=self, release=publishing)
 
     def repeated(self) -> frozenset[str]:
         """The steps that run whatever the cache has.
@@ -186,8 +159,7 @@ async def make(root: Path, shop: Workshop) -> Packed:
         MinisealError: the code of the step that said no.
     """
     with tempfile.TemporaryDirectory(prefix="miniseal-build-") as scratch:
-        job = Job(root=root, work=Path(scratch), making=shop.making(), release=None)
-        return await shop.runner(job).reach(PACK)
+        return await shop.runner(shop.job(root, scratch)).reach(PACK)
 
 
 async def release(root: Path, shop: Workshop, given: Release) -> Released | None:
@@ -199,7 +171,7 @@ async def release(root: Path, shop: Workshop, given: Release) -> Released | None
     """
     goal = _step(given.until) if given.until else TAG
     with tempfile.TemporaryDirectory(prefix="miniseal-release-") as scratch:
-        job = Job(root=root, work=Path(scratch), making=shop.making(), release=given.publishing())
+        job = shop.job(root, scratch, given)
         runner = shop.runner(job)
         if goal is not TAG:
             await runner.reach(goal)
@@ -239,7 +211,7 @@ async def plan_release(root: Path, shop: Workshop, given: Release) -> ReleasePla
         MinisealError: the code of a step that only reads.
     """
     with tempfile.TemporaryDirectory(prefix="miniseal-plan-") as scratch:
-        job = Job(root=root, work=Path(scratch), making=shop.making(), release=given.publishing())
+        job = shop.job(root, scratch, given)
         again = shop.repeated()
         planned, known = await plan(
             STEPS, job, cache=shop.cache, project=shop.place(root), again=again

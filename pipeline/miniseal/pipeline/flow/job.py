@@ -1,7 +1,9 @@
 """What every step of one run is given."""
 
+import time
+import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from miniseal.attestations import Signer
@@ -35,9 +37,9 @@ class Making:
     local: Engine
     tools: ToolCache
     events: Events
-    cache: StepCache | None
-    clock: Callable[[], float]
-    identify: Callable[[], str]
+    cache: StepCache | None = None
+    clock: Callable[[], float] = time.time
+    identify: Callable[[], str] = field(default=lambda: uuid.uuid4().urn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
