@@ -1,5 +1,6 @@
 """What the host-side commands share: the options they all take, and how a verdict reads."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ __all__ = [
     "open_source",
     "policy_option",
     "state_option",
+    "suppressed_lines",
     "verdict_lines",
 ]
 
@@ -67,12 +69,17 @@ def verdict_lines(verdict: Verdict) -> tuple[str, ...]:
             f"  evidence  {each.predicate_type}  by {', '.join(each.signers)}"
             for each in verdict.evidence
         ),
-        *dict.fromkeys(map(_suppressed_line, verdict.suppressed)),
+        *suppressed_lines(verdict.suppressed),
     )
 
 
+def suppressed_lines(suppressed: Iterable[Suppressed]) -> tuple[str, ...]:
+    """Findings that did not count, for people: nobody may miss them."""
+    return tuple(dict.fromkeys(map(_suppressed_line, suppressed)))
+
+
 def _suppressed_line(each: Suppressed) -> str:
-    """A finding that did not count: which, where, why, and who says so."""
+    """Which, where, why, and who says so."""
     where = each.finding.package or each.finding.source or "somewhere"
     reason = each.justification or each.impact_statement
     why = f"{each.reason} ({reason})" if reason else each.reason

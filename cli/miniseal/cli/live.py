@@ -17,7 +17,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
 
-from miniseal.pipeline.events import Event
+from miniseal.pipeline.events import Event, short
 from miniseal.pipeline.printable import one_line
 from miniseal.pipeline.report.recorder import Recorder, Run
 
@@ -197,12 +197,7 @@ def _row(marks: _Marks, run: Run, state: str, now: float, width: int) -> Text:
 
 
 def _facts(run: Run) -> str:
-    return one_line(", ".join(f"{name} {_short(value)}" for name, value in run.facts.items()))
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text[:19] if text.startswith("sha256:") else text
+    return one_line(", ".join(f"{name} {short(value)}" for name, value in run.facts.items()))
 
 
 def _quiet(text: str) -> Text:

@@ -6,21 +6,19 @@ plain lines for anything else.
 
 import os
 import sys
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TextIO
 
 import click
 
-from miniseal.pipeline.events import Event, Events, json_lines, plain_lines
+from miniseal.pipeline.events import Event, Events, Sink, json_lines, plain_lines
 from miniseal.pipeline.printable import one_line
 
 __all__ = ["FORMS", "form_for", "option", "view", "warn"]
 
 FORMS = ("auto", "tty", "plain", "json", "none")
-
-Sink = Callable[[Event], None]
 
 _WHOLE = "release"
 """The step of what concerns no step alone."""

@@ -14,7 +14,7 @@ from typing import Literal, TextIO
 from miniseal.formats import times
 from miniseal.formats.errors import MinisealError
 
-__all__ = ["Event", "Events", "json_lines", "plain_lines"]
+__all__ = ["Event", "Events", "Sink", "json_lines", "plain_lines", "short"]
 
 Kind = Literal["started", "cached", "output", "finished", "failed"]
 
@@ -49,12 +49,13 @@ class Event:
         }
 
 
+Sink = Callable[[Event], None]
+
+
 class Events:
     """Numbers events and hands each to a sink."""
 
-    def __init__(
-        self, sink: Callable[[Event], None], clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, sink: Sink, clock: Callable[[], float] = time.time) -> None:
         """Send events to `sink`, with times from `clock` (seconds since the epoch)."""
         self._sink = sink
         self._clock = clock
@@ -89,7 +90,7 @@ class Events:
                 self.emit(name, "failed", error=error)
 
 
-def json_lines(stream: TextIO) -> Callable[[Event], None]:
+def json_lines(stream: TextIO) -> Sink:
     """A sink that writes each event as one JSON line."""
 
     def sink(event: Event) -> None:
@@ -99,7 +100,7 @@ def json_lines(stream: TextIO) -> Callable[[Event], None]:
     return sink
 
 
-def plain_lines(stream: TextIO) -> Callable[[Event], None]:
+def plain_lines(stream: TextIO) -> Sink:
     """A sink for people: a line when a step ends, with its seconds and what it produced."""
     started: dict[str, float] = {}
 
@@ -112,14 +113,15 @@ def plain_lines(stream: TextIO) -> Callable[[Event], None]:
         else:
             mark = {"finished": "ok", "cached": "cached", "failed": "FAILED"}[event.event]
             seconds = event.time - started.get(event.step, event.time)
-            facts = ", ".join(f"{key} {_short(value)}" for key, value in event.data.items())
+            facts = ", ".join(f"{key} {short(value)}" for key, value in event.data.items())
             stream.write(f"  {event.step:<12} {mark:<6} {seconds:5.1f} s  {facts}\n")
         stream.flush()
 
     return sink
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """A fact as a line has room for it: of a digest its start, of an error its code."""
     if isinstance(value, dict):
         return str(value.get("code", ""))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
     text = str(value)

@@ -7,12 +7,12 @@ a trace is not evidence. Output of steps is not sent.
 """
 
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from typing import TYPE_CHECKING, cast
 
-from miniseal.pipeline.events import Event
+from miniseal.pipeline.events import Event, Sink
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
 
 __all__ = ["FLUSH_SECONDS", "is_configured", "spans"]
-
-Sink = Callable[[Event], None]
 
 FLUSH_SECONDS = 2.0
 """How long the end of a release waits for its last spans to be taken."""

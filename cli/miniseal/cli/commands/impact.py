@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from miniseal.cli.outcome import Outcome, Verb
+from miniseal.pipeline.events import short
 
 if TYPE_CHECKING:
     from miniseal.pipeline.impact.found import Found, Impact
@@ -101,7 +102,7 @@ def _said_by(found: "Found") -> str:
     if found.bundle is None:
         return found.path or found.program.package
     signers = f" by {', '.join(found.signers)}" if found.signers else ""
-    return f"{found.signature}{signers}  {found.bundle[:19]}  {found.path}"
+    return f"{found.signature}{signers}  {short(found.bundle)}  {found.path}"
 
 
 def _policy_lines(deny: tuple[dict[str, str], ...]) -> Iterator[str]:

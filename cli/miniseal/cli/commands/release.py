@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from miniseal.cli import host, releasing, reporting
 from miniseal.cli import progress as shown
-from miniseal.cli import releasing, reporting
 from miniseal.cli.outcome import Outcome, Verb
 
 if TYPE_CHECKING:
     from miniseal.pipeline.release import Released
-    from miniseal.verifier import Verdict
 
 __all__ = ["command"]
 
@@ -78,14 +77,6 @@ def _outcome(released: "Released | None", destination: str | None) -> Outcome:
             *workshop.packed_lines(released.packed, tagged=published),
             *(("  nothing to do: published with good evidence",) if released.unchanged else ()),
             *(() if published else ("  nothing is published",)),
-            *(_suppressed(verdict) if verdict else ()),
+            *(host.suppressed_lines(verdict.suppressed) if verdict else ()),
         ),
-    )
-
-
-def _suppressed(verdict: "Verdict") -> tuple[str, ...]:
-    """The findings that do not count, and why: nobody may miss them."""
-    return tuple(
-        f"  not counted: {each.finding.id} in {each.finding.package or 'the source'}: {each.reason}"
-        for each in verdict.suppressed
     )

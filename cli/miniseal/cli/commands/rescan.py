@@ -156,5 +156,4 @@ def _lines(row: "Rescanned") -> Iterator[str]:
     for mark, findings in (("new", row.new), ("gone", row.gone)):
         for each in findings:
             yield f"  {mark:<6} {each.id} ({each.severity}) {each.package or each.source or ''}"
-    for passed in row.suppressed:
-        yield f"  passed {passed.finding.id} ({passed.finding.severity}): {passed.reason}"
+    yield from host.suppressed_lines(row.suppressed)
