@@ -51,15 +51,18 @@ class Canary:
     Attributes:
         token: looks like a secret and is none; new for every scan, so that nothing can know it.
         installed: whether it lies beside a package, not beside a source.
+        settings: whether configuration files are checked.
     """
 
     token: str
     installed: bool
+    settings: bool
 
     @classmethod
-    def new(cls, *, installed: bool) -> "Canary":
+    def new(cls, *, installed: bool, settings: bool = False) -> "Canary":
         """One that nobody has seen."""
-        return cls(token="ghp" + "_" + secrets.token_hex(18), installed=installed)
+        token = "ghp" + "_" + secrets.token_hex(18)
+        return cls(token=token, installed=installed, settings=settings)
 
     def write(self, folder: Path) -> None:
         """Make the canary's files in `folder`."""
@@ -99,7 +102,8 @@ class Canary:
         both = (("secret.txt", _RULE), ("Cargo.lock", _PACKAGE))
         if self.installed:
             return (*both, ("app.wasm", _PACKAGE), ("package.json", _LICENSE))
-        return (*both, ("license.txt", _LICENSE), ("Dockerfile", _CHECK))
+        checked = (("Dockerfile", _CHECK),) if self.settings else ()
+        return (*both, ("license.txt", _LICENSE), *checked)
 
 
 def _path(name: str) -> str:

@@ -26,6 +26,7 @@ from miniseal.pipeline.trivy.coverage import (
 from miniseal.pipeline.trivy.database import Database
 from miniseal.pipeline.trivy.headers import declared
 from miniseal.pipeline.trivy.scan import Scan
+from miniseal.pipeline.trivy.settings import may_configure
 from miniseal.pipeline.trivy.view import View
 
 __all__ = ["SCANNER_FAILED", "Scan", "Scanner", "Trivy"]
@@ -64,12 +65,9 @@ _FILES = (
     *("--secret-config", f"{_CONFIG}/secret.yaml", "--module-dir", f"{_CONFIG}/modules"),
     *("--file-patterns", r"pip:[^/]*requirements[^/]*\.txt$"),
 )
-_SOURCE = (
-    *("--scanners", "vuln,secret,license,misconfig", "--include-dev-deps"),
-    *("--license-full", "--skip-check-update"),
-)
 # Texts of licences and settings of configuration files are looked for in the source alone: it takes
 # a second each time, and all that is shipped as it is lies in the source too.
+_SOURCE = ("--include-dev-deps", "--license-full", "--skip-check-update", "--scanners")
 _PACKAGE = ("--scanners", "vuln,secret,license")
 _BILL = ("--scanners", "vuln,license")
 # Trivy's built-in rules that let secrets in such places pass (pkg/fanal/secret).
@@ -96,14 +94,17 @@ class Scanner:
     async def source(self, tree: Path) -> Scan:
         """Scan a source tree: lock files, secrets, licences, settings, bills of materials.
 
-        Targets are paths below `tree`.
+        Targets are paths below `tree`. Settings are checked where there may be any.
 
         Raises:
             EnvironmentalError: `scanner-failed`, and the engine's.
             FormatError: `scan-malformed`.
             VerificationError: `scan-empty`, `scan-incomplete`, `scanner-not-pinned`.
         """
-        scan = await self._tree("fs", tree, _SOURCE, Canary.new(installed=False))
+        settings = may_configure(tree)
+        scanners = "vuln,secret,license,misconfig" if settings else "vuln,secret,license"
+        canary = Canary.new(installed=False, settings=settings)
+        scan = await self._tree("fs", tree, (*_SOURCE, scanners), canary)
         check_locks(tree, scan)
         check_settings(tree, scan)
         return scan

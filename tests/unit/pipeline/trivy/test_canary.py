@@ -23,7 +23,7 @@ PACKAGE = Scan(secrets=(TOKEN,), packages=(LOCK, WASM), licenses=(NAMED,))
 def test_the_canary_is_taken_out(installed: bool, whole: Scan) -> None:
     scan = whole.joined(Scan(packages=(OWN,), targets=("canary/x", "tree/x")))
 
-    taken = Canary.new(installed=installed).take(scan)
+    taken = Canary.new(installed=installed, settings=not installed).take(scan)
 
     assert taken == Scan(packages=(OWN,), targets=("tree/x",))
 
@@ -39,10 +39,16 @@ def test_a_scan_without_its_canary_is_empty(installed: bool, whole: Scan, missin
     scan = whole.where(lambda target: target != missing)
 
     with pytest.raises(MinisealError) as error:
-        Canary.new(installed=installed).take(scan)
+        Canary.new(installed=installed, settings=not installed).take(scan)
 
     assert error.value.code == "scan-empty"
     assert error.value.expected == missing
+
+
+def test_settings_that_are_not_checked_are_not_asked_back() -> None:
+    scan = replace(SOURCE, misconfigurations=())
+
+    assert Canary.new(installed=False).take(scan) == Scan()
 
 
 def test_another_finding_in_its_place_is_no_canary() -> None:
