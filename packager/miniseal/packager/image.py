@@ -2,16 +2,24 @@
 
 Reads an OCI image layout in an uncompressed tar, as skopeo, crane, buildah and docker write it:
 `index.json`, an index that it may name, and manifests and configs of a few kilobytes. Whatever is
-read has the digest by which it was named; layers are not read. Nothing is unpacked.
+read has the digest by which it was named. Nothing is unpacked.
+
+Another reader may take another image from the same tar, by a name that it writes otherwise or a
+platform that the index claims. So what is handed on is a copy that holds this one alone.
 """
 
+import hashlib
+import io
+import json
 import platform as machine
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-from miniseal.formats.digest import check_content
+from miniseal.formats.digest import DIGEST_MISMATCH, check_content
 from miniseal.formats.errors import Code, FormatError
 from miniseal.formats.members import Members
 from miniseal.formats.reference import REFERENCE_MALFORMED, Reference
@@ -32,6 +40,7 @@ BASE_IMAGE_MALFORMED = Code(
 _MEMBERS_LIMIT = 10_000
 _DOCUMENT_LIMIT = 4 * 1024 * 1024
 _DEPTH_LIMIT = 2
+_MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 _INDEX_TYPES = frozenset(
     {
         "application/vnd.oci.image.index.v1+json",
@@ -75,20 +84,31 @@ class Archive:
             VerificationError: `digest-mismatch`.
             OSError: the file cannot be read.
         """
-        try:
-            with tarfile.open(path, "r:") as file:
-                documents = _Documents(file)
-                found = set(_images(documents, documents.index(), platform, frozenset(), 0))
-        except tarfile.TarError as error:
-            raise BASE_IMAGE_MALFORMED(
-                f"{path.name} is not an uncompressed tar", found=str(error)
-            ) from error
-        if len(found) != 1:
-            raise BASE_IMAGE_MALFORMED(
-                f"{path.name} has no single image for {platform}", found=f"{len(found)} images"
-            )
-        digest, names = found.pop()
-        return cls(digest=digest, names=names | {digest})
+        with _documents(path) as documents:
+            return _archive(documents, path, platform)
+
+    @classmethod
+    def copy(cls, path: Path, platform: str, target: Path) -> "Archive":
+        """Find the image of this platform, and write a layout with nothing else to `target`.
+
+        Raises:
+            FormatError: `base-image-malformed`.
+            VerificationError: `digest-mismatch`.
+            OSError: the file cannot be read, or `target` not be written.
+        """
+        with _documents(path) as documents, tarfile.open(target, "w") as out:
+            found = _archive(documents, path, platform)
+            descriptor = documents.descriptors[found.digest]
+            manifest = documents.blob(descriptor)
+            plain = {"mediaType": _MANIFEST_TYPE, **_descriptor(descriptor)}
+            if (stated := manifest.values.get("mediaType")) is not None:
+                plain["mediaType"] = stated
+            _add(out, "oci-layout", {"imageLayoutVersion": "1.0.0"})
+            _add(out, "index.json", {"schemaVersion": 2, "manifests": [plain]})
+            parts = [descriptor, manifest.child("config"), *manifest.children("layers")]
+            for part in {each.digest("digest"): each for each in parts}.values():
+                documents.copy(part, out)
+        return found
 
 
 def named(text: str, platform: str) -> BaseImage:
@@ -113,10 +133,47 @@ def named(text: str, platform: str) -> BaseImage:
     return BaseImage(name=reference.location, digest=reference.digest, platform=platform)
 
 
+@contextmanager
+def _documents(path: Path) -> "Generator[_Documents]":
+    try:
+        with tarfile.open(path, "r:") as file:
+            yield _Documents(file)
+    except tarfile.TarError as error:
+        raise BASE_IMAGE_MALFORMED(
+            f"{path.name} is not an uncompressed tar", found=str(error)
+        ) from error
+
+
+def _archive(documents: "_Documents", path: Path, platform: str) -> Archive:
+    found = set(_images(documents, documents.index(), platform, frozenset(), 0))
+    if len(found) != 1:
+        raise BASE_IMAGE_MALFORMED(
+            f"{path.name} has no single image for {platform}", found=f"{len(found)} images"
+        )
+    digest, names = found.pop()
+    return Archive(digest=digest, names=names | {digest})
+
+
+def _descriptor(members: Members) -> dict[str, object]:
+    return {"digest": members.digest("digest"), "size": members.integer("size")}
+
+
+def _add(out: tarfile.TarFile, name: str, value: object) -> None:
+    data = json.dumps(value).encode()
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    out.addfile(member, io.BytesIO(data))
+
+
 class _Documents:
-    """The small files of a layout in a tar, by their names."""
+    """The files of a layout in a tar, by their names.
+
+    Attributes:
+        descriptors: of the images that were looked at, by digest.
+    """
 
     def __init__(self, file: tarfile.TarFile) -> None:
+        self.descriptors: dict[str, Members] = {}
         self._file = file
         self._members: dict[str, tarfile.TarInfo] = {}
         for member in file:
@@ -139,6 +196,23 @@ class _Documents:
         size = descriptor.integer("size")
         return self._parse(check_content(data, digest, size, descriptor.what), digest)
 
+    def copy(self, descriptor: Members, out: tarfile.TarFile) -> None:
+        """Add what a descriptor names to another tar, checked, whatever its size."""
+        digest, size = descriptor.digest("digest"), descriptor.integer("size")
+        name = f"blobs/{digest.replace(':', '/')}"
+        held = self._members.get(name)
+        file = self._file.extractfile(held) if held is not None and held.isreg() else None
+        if held is None or file is None or held.size != size:
+            raise BASE_IMAGE_MALFORMED(f"the archive has no file of {size} bytes as {name}")
+        hashing = _Hashing(file)
+        member = tarfile.TarInfo(name)
+        member.size = size
+        out.addfile(member, hashing)
+        if hashing.digest != digest:
+            raise DIGEST_MISMATCH(
+                f"{descriptor.what} is something else", found=hashing.digest, expected=digest
+            )
+
     def _read(self, name: str) -> bytes:
         member = self._members.get(name)
         if member is None or not member.isreg() or member.size > _DOCUMENT_LIMIT:
@@ -156,6 +230,23 @@ class _Documents:
         return Members(value, what, BASE_IMAGE_MALFORMED)
 
 
+class _Hashing(io.RawIOBase):
+    """A file that is hashed while it is read."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+
+    @property
+    def digest(self) -> str:
+        return f"sha256:{self._hash.hexdigest()}"
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._file.read(size)
+        self._hash.update(data)
+        return data
+
+
 def _images(
     documents: _Documents, index: Members, platform: str, names: frozenset[str], depth: int
 ) -> Iterator[tuple[str, frozenset[str]]]:
@@ -168,6 +259,7 @@ def _images(
             inner = documents.blob(descriptor)
             yield from _images(documents, inner, platform, names | {digest}, depth + 1)
         elif _platform_of(documents, descriptor) == platform:
+            documents.descriptors[digest] = descriptor
             yield digest, names
 
 

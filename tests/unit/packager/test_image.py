@@ -34,10 +34,14 @@ class Layout:
         self.files[f"blobs/sha256/{sha256(data).removeprefix('sha256:')}"] = data
         return {"mediaType": media_type, "digest": sha256(data), "size": len(data)}
 
-    def image(self, architecture: str = "amd64", **config: str) -> dict[str, Any]:
+    def image(
+        self, architecture: str = "amd64", layers: list[Any] | None = None, **config: str
+    ) -> dict[str, Any]:
         settings = {"os": "linux", "architecture": architecture, "rootfs": {"diff_ids": []}}
         described = self.blob(settings | config, "application/vnd.oci.image.config.v1+json")
-        return self.blob({"schemaVersion": 2, "config": described, "layers": []}, MANIFEST)
+        return self.blob(
+            {"schemaVersion": 2, "config": described, "layers": layers or []}, MANIFEST
+        )
 
     def index(self, *manifests: dict[str, Any]) -> dict[str, Any]:
         return {"schemaVersion": 2, "mediaType": INDEX, "manifests": list(manifests)}
@@ -79,6 +83,61 @@ def test_the_image_of_the_platform_is_taken_by_what_its_config_says(tmp_path: Pa
 
     assert Archive.read(path, AMD64).digest == amd64["digest"]
     assert Archive.read(path, "linux/arm64").digest == arm64["digest"]
+
+
+def members(path: Path) -> dict[str, bytes]:
+    with tarfile.open(path) as archive:
+        assert len(archive.getnames()) == len(set(archive.getnames()))
+        return {each.name: archive.extractfile(each).read() for each in archive}  # type: ignore[union-attr]
+
+
+def test_a_copy_holds_nothing_that_another_reader_could_take_instead(tmp_path: Path) -> None:
+    layout = Layout()
+    layer = layout.blob(b"a layer", "application/vnd.oci.image.layer.v1.tar")
+    good, bad = layout.image(layers=[layer]), layout.image("arm64")
+    stated = bad | {"platform": {"architecture": "amd64", "os": "linux"}}
+    # Go's archive/tar and encoding/json, which an engine reads with, take each of these for the
+    # index: the first image that is said to be of the platform, a name that is not clean, a member
+    # in other letters
+    layout.files["./x/../index.json"] = json.dumps(layout.index(bad)).encode()
+    layout.files["x/../oci-layout"] = b'{"imageLayoutVersion":""}'
+    layout.files["manifest.json"] = b"[]"
+    path = layout.write(tmp_path / "i.tar", stated, good)
+
+    found = Archive.copy(path, AMD64, tmp_path / "copy.tar")
+
+    assert found.digest == good["digest"]
+    copied = members(tmp_path / "copy.tar")
+    index = json.loads(copied.pop("index.json"))
+    assert index == {"schemaVersion": 2, "manifests": [good]}
+    assert json.loads(copied.pop("oci-layout")) == {"imageLayoutVersion": "1.0.0"}
+    assert len(copied) == 3
+    assert all(sha256(data).endswith(name.rpartition("/")[2]) for name, data in copied.items())
+    assert b"a layer" in copied.values()
+    assert Archive.read(tmp_path / "copy.tar", AMD64) == found
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [(b"A layer", "digest-mismatch"), (b"layer", "base-image-malformed"), (None, None)],
+)
+def test_a_layer_that_is_another_is_not_copied(
+    tmp_path: Path, content: bytes | None, code: str | None
+) -> None:
+    layout = Layout()
+    layer = layout.blob(b"a layer", "application/vnd.oci.image.layer.v1.tar")
+    path = layout.write(tmp_path / "i.tar", layout.image(layers=[layer]))
+    name = f"blobs/sha256/{layer['digest'].removeprefix('sha256:')}"
+    if content is None:
+        del layout.files[name]
+    else:
+        layout.files[name] = content
+    pack(path, layout.files.items())
+
+    with pytest.raises(MinisealError) as error:
+        Archive.copy(path, AMD64, tmp_path / "copy.tar")
+
+    assert error.value.code == (code or "base-image-malformed")
 
 
 def test_an_index_of_a_registry_names_its_images_too(tmp_path: Path) -> None:
