@@ -10,7 +10,7 @@ from string import Template
 
 from miniseal.attestations import Signer
 from miniseal.packager import ALWAYS, Project
-from miniseal.pipeline.steps.attest import BUILDER_ISOLATED, BUILDER_UNSAFE
+from miniseal.pipeline.steps.attest import BUILDER_DAGGER, BUILDER_ISOLATED, BUILDER_UNSAFE
 from miniseal.verifier import Policy
 
 __all__ = ["policy_of", "policy_text"]
@@ -77,7 +77,7 @@ def policy_of(project: Project, signer: Signer) -> Policy:
         project,
         key=_KEY,
         expires=_NEVER,
-        builders={BUILDER_ISOLATED: 1, BUILDER_UNSAFE: 0},
+        builders={BUILDER_ISOLATED: 1, BUILDER_DAGGER: 1, BUILDER_UNSAFE: 0},
         executable=("html", "script", "wasm"),
         checks=("coverage", "misconfiguration", "secrets"),
     )
@@ -102,7 +102,7 @@ def policy_text(project: Project, *, key: str, expires: str) -> str:
         project,
         key=key,
         expires=expires,
-        builders={BUILDER_ISOLATED: 1},
+        builders={BUILDER_ISOLATED: 1, BUILDER_DAGGER: 1},
         executable=(),
         checks=checks,
     )

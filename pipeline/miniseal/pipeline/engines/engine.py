@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 __all__ = [
+    "EPOCH",
     "OUTPUT_LIMIT",
     "STREAM_LIMIT",
     "Description",
@@ -25,6 +26,8 @@ __all__ = [
 Log = Callable[[str], None]
 """Is told each line of a command's output while it runs, without its end."""
 
+EPOCH = 315_532_800
+"""1980-01-01, the first day that a zip file can hold: when nothing else is said, it is then."""
 OUTPUT_LIMIT = 256 * 1024 * 1024
 STREAM_LIMIT = 100 * 1024
 _SAID = 4000
@@ -38,11 +41,13 @@ class Mount:
         path: where it is in the sandbox; absolute.
         host: where it is on the host.
         writable: the command works on a copy; the host's own is never written.
+        modified: when the copy's files and folders were changed last, seconds since 1970.
     """
 
     path: str
     host: Path
     writable: bool = False
+    modified: int = EPOCH
 
     def __post_init__(self) -> None:
         """Refuse a path that is not plain and absolute."""

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from miniseal.pipeline.engines.engine import Exec
+from miniseal.pipeline.engines.engine import EPOCH, Exec
 
 __all__ = [
     "ACCOUNTS",
-    "EPOCH",
     "HOSTNAME",
     "IDENTITY",
     "LOADER",
@@ -38,7 +37,6 @@ Isolation = Literal["bwrap", "unshare"]
 
 HOSTNAME = "miniseal"
 IDENTITY = 65534
-EPOCH = "315532800"  # 1980-01-01, the first day that a zip file can hold
 
 _JAIL = Path(__file__).with_name("jail.py")
 _JAIL_INSIDE = "/run/jail.py"
@@ -122,7 +120,12 @@ def environment(python: Python, extra: dict[str, str]) -> dict[str, str]:
     Proxies, locales and the caller's own variables are not inherited. An interpreter with
     a shared `libpython` outside `/usr` adds `LD_LIBRARY_PATH`.
     """
-    fixed = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": "UTC", "SOURCE_DATE_EPOCH": EPOCH}
+    fixed = {
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "SOURCE_DATE_EPOCH": str(EPOCH),
+    }
     if python.libraries is not None:
         fixed["LD_LIBRARY_PATH"] = python.libraries
     return fixed | extra

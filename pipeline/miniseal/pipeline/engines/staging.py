@@ -12,14 +12,13 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from miniseal.pipeline.engines.engine import Exec, Mount
-from miniseal.pipeline.engines.sandbox import EPOCH, Step
+from miniseal.pipeline.engines.sandbox import Step
 
 __all__ = ["host_path", "mounts", "relocate", "remove"]
-
-_TIME = int(EPOCH)
 
 
 def mounts(command: Exec, stage: Path) -> tuple[Step, ...]:
@@ -32,7 +31,7 @@ def mounts(command: Exec, stage: Path) -> tuple[Step, ...]:
     for number, mount in enumerate(command.inputs):
         host = mount.host.resolve(strict=True)
         if mount.writable:
-            host = _copy(host, stage / f"input{number}")
+            host = _copy(host, stage / f"input{number}", mount.modified)
         steps.append(Step("rw" if mount.writable else "ro", mount.path, str(host)))
     for number, path in enumerate(command.outputs):
         inside = host_path(path, steps)
@@ -81,7 +80,7 @@ def relocate(command: Exec, stage: Path) -> tuple[Exec, tuple[Step, ...]]:
 def _place(mount: Mount, target: Path) -> None:
     host = mount.host.resolve(strict=True)
     if mount.writable:
-        _copy(host, target)
+        _copy(host, target, mount.modified)
     elif host.is_dir():  # links to each file, since many a tool does not follow one to a folder
         shutil.copytree(host, target, symlinks=True, dirs_exist_ok=True, copy_function=_link)
     else:
@@ -113,22 +112,23 @@ def _rewriter(paths: list[str], stage: Path) -> Callable[[str], str]:
     return rewrite
 
 
-def _copy(source: Path, target: Path) -> Path:
+def _copy(source: Path, target: Path, modified: int) -> Path:
     """Copy a tree with modes and times that say nothing about this machine."""
+    copy_file = partial(_copy_file, modified=modified)
     if source.is_dir():
-        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True, copy_function=_copy_file)
+        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True, copy_function=copy_file)
         for folder, _, _ in os.walk(target, topdown=False):
             Path(folder).chmod(0o755)
-            os.utime(folder, (_TIME, _TIME))
+            os.utime(folder, (modified, modified))
     else:
-        _copy_file(str(source), str(target))
+        copy_file(str(source), str(target))
     return target
 
 
-def _copy_file(source: str, target: str) -> None:
+def _copy_file(source: str, target: str, *, modified: int) -> None:
     shutil.copyfile(source, target)
     Path(target).chmod(0o755 if Path(source).stat().st_mode & 0o100 else 0o644)
-    os.utime(target, (_TIME, _TIME))
+    os.utime(target, (modified, modified))
 
 
 def remove(folder: Path) -> None:

@@ -23,7 +23,7 @@ class Limit:
     sentence: str
 
 
-_LOCAL = "https://miniseal.dev/builders/local"
+_OWN = ("https://miniseal.dev/builders/local", "https://miniseal.dev/builders/dagger")
 
 
 def limits_of(report: Report, claims: Claims, scanned: Scanned) -> tuple[Limit, ...]:
@@ -43,14 +43,14 @@ def limits_of(report: Report, claims: Claims, scanned: Scanned) -> tuple[Limit, 
 
 
 def _of_build(report: Report, claims: Claims) -> Iterator[Limit]:
-    builder = claims.build.builder_id if claims.build else _LOCAL
+    builder = claims.build.builder_id if claims.build else _OWN[0]
     if _isolation(report, claims) is None and (claims.build or report.engine):
         yield Limit(
             "Isolation",
             "The toolchain ran without any. It could read and change everything that its user "
             "can, so nothing about this build is kept apart from the machine it ran on.",
         )
-    if builder.startswith(_LOCAL) and (claims.build or "build" in report.recorder.runs):
+    if builder.startswith(_OWN) and (claims.build or "build" in report.recorder.runs):
         yield Limit(
             "Who built it",
             "The machine of whoever released it: SLSA Build Level 1. The provenance is the "

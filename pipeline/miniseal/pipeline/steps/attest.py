@@ -20,6 +20,7 @@ from miniseal.pipeline.engines.engine import Description, Image
 from miniseal.pipeline.steps.gate import Checks
 
 __all__ = [
+    "BUILDER_DAGGER",
     "BUILDER_ISOLATED",
     "BUILDER_UNSAFE",
     "BUILD_TYPE",
@@ -34,6 +35,7 @@ __all__ = [
 
 BUILD_TYPE = "https://miniseal.dev/build-types/mini-program@v1"
 BUILDER_ISOLATED = "https://miniseal.dev/builders/local@v1"
+BUILDER_DAGGER = "https://miniseal.dev/builders/dagger@v1"
 BUILDER_UNSAFE = "https://miniseal.dev/builders/local-unsafe@v1"
 KINDS = (
     provenance.PREDICATE_TYPE,
@@ -94,7 +96,7 @@ def provenance_of(build: Build) -> dict[str, object]:
     source = {name: value for name, value in build.source.to_json().items() if name != "name"}
     return provenance.Provenance(
         build_type=BUILD_TYPE,
-        builder_id=BUILDER_ISOLATED if engine.isolated else BUILDER_UNSAFE,
+        builder_id=_builder(engine),
         builder_version={"miniseal": metadata.version("miniseal")},
         external_parameters={
             "source": source,
@@ -119,6 +121,13 @@ def provenance_of(build: Build) -> dict[str, object]:
         started_on=build.started,
         finished_on=build.finished,
     ).to_json()
+
+
+def _builder(engine: Description) -> str:
+    """Who is to be trusted: this machine alone, or whoever runs the Dagger engine as well."""
+    if not engine.isolated:
+        return BUILDER_UNSAFE
+    return BUILDER_DAGGER if engine.name == "dagger" else BUILDER_ISOLATED
 
 
 def _image(image: Image) -> Resource:

@@ -5,7 +5,6 @@ files' times are others, and compares. The wall clock is only later, not another
 virtual machine changes it for a whole process tree. Only somebody else's rebuild is independent.
 """
 
-import os
 import shlex
 import sys
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from miniseal.formats.errors import Code, UsageError, VerificationError
 from miniseal.formats.wasm.sections import WASM_LIMIT
 from miniseal.packager import Project, Recipe, compare_wasm
 from miniseal.packager.recipe import OUT, SOURCE, TOOLS
-from miniseal.pipeline.engines.engine import Engine, Exec, Log, Mount
+from miniseal.pipeline.engines.engine import EPOCH, Engine, Exec, Log, Mount
 from miniseal.pipeline.steps.resolve import Resolved
 
 __all__ = ["BUILD_FAILED", "ELSEWHERE", "REBUILD_DIFFERS", "Room", "build", "rebuild"]
@@ -35,7 +34,6 @@ REBUILD_DIFFERS = Code(
     cause="a time, a path, a random value or an environment variable that gets into the output",
     remedy="find it by the section that the message names; docs/explanation/reproducibility helps",
 )
-_OLD = 946_684_800  # 2000-01-01, for the files of a rebuild
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +45,7 @@ class Room:
     out: str = OUT
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     umask: str = "022"
+    modified: int = EPOCH
 
 
 ELSEWHERE = Room(
@@ -62,6 +61,7 @@ ELSEWHERE = Room(
         "PYTHONHASHSEED": "4711",
     },
     umask="077",
+    modified=946_684_800,  # 2000-01-01
 )
 
 
@@ -115,12 +115,10 @@ async def rebuild(
     recipe = project.recipe()
     if recipe is None:
         return False
-    aged = work / "build-again"
-    project.tree.copy(aged, project.build_files)
-    for path in aged.rglob("*"):
-        os.utime(path, (_OLD, _OLD))
+    source = work / "build-again"
+    project.tree.copy(source, project.build_files)
     again = await _compile(
-        project, recipe, ELSEWHERE, source=aged, tools=tools, engine=engine, log=log
+        project, recipe, ELSEWHERE, source=source, tools=tools, engine=engine, log=log
     )
     if again != wasm:
         raise REBUILD_DIFFERS(
@@ -147,7 +145,7 @@ async def _compile(
             argv=("/bin/sh", "-c", f'umask {room.umask}; exec "$@"', "sh", *ready.argv),
             env={**ready.env, **room.env},
             inputs=(
-                Mount(path=room.source, host=source, writable=True),
+                Mount(path=room.source, host=source, writable=True, modified=room.modified),
                 *(Mount(path=f"{room.tools}/{name}", host=path) for name, path in tools.items()),
             ),
             outputs=(room.out,),

@@ -180,12 +180,12 @@ def _prepare(command: Exec, stage: Path) -> tuple[Item, ...]:
     engines = resources.files("miniseal.pipeline.engines")
     for program in (engines / "jail.py", engines / "dagger" / "inside.py"):
         (stage / dockerfile.PROGRAM / program.name).write_bytes(program.read_bytes())
-    plan = json.dumps(_plan(command, placed))
+    plan = json.dumps(_plan(command))
     (stage / dockerfile.PROGRAM / "plan.json").write_text(plan, encoding="utf-8")
     return placed
 
 
-def _plan(command: Exec, placed: Sequence[Item]) -> dict[str, object]:
+def _plan(command: Exec) -> dict[str, object]:
     """What `inside.py` reads; no two are the same, so that no command's end is remembered."""
     jail = {
         "argv": list(command.argv),
@@ -202,8 +202,11 @@ def _plan(command: Exec, placed: Sequence[Item]) -> dict[str, object]:
     return {
         "jail": jail,
         "seconds": command.timeout_seconds,
-        "time": int(sandbox.EPOCH),
-        "aged": [item.path for item in placed if item.writable and item.is_folder],
+        "aged": {
+            mount.path: mount.modified
+            for mount in command.inputs
+            if mount.writable and mount.host.is_dir()
+        },
         "outputs": list(command.outputs),
         "answer": dockerfile.ANSWER,
         "lines": dockerfile.LINES,

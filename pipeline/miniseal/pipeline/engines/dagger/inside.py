@@ -39,8 +39,7 @@ class Plan(TypedDict):
 
     jail: dict[str, object]
     seconds: float
-    time: int
-    aged: list[str]
+    aged: dict[str, int]
     outputs: list[str]
     answer: str
     lines: str
@@ -64,8 +63,8 @@ def main() -> int:
     here = os.path.dirname(os.path.abspath(__file__))
     with open(f"{here}/plan.json", encoding="utf-8") as file:
         plan: Plan = json.load(file)
-    for path in plan["aged"]:  # a layer keeps the times of all but the folder it was copied to
-        os.utime(path, (plan["time"], plan["time"]))
+    for path, seconds in plan["aged"].items():  # a layer keeps all but the folder's own time
+        os.utime(path, (seconds, seconds))
     tails = (bytearray(), bytearray())
     lines = Lines(plan["lines"])
     answer = _run([sys.executable, "-I", "-S", "-B", f"{here}/jail.py"], plan, tails, lines)
