@@ -28,7 +28,8 @@ def project(tmp_path: Path) -> Project:
 
 
 def key(step: Step[Any, Any], project: Project, isolation: str | None, database: str) -> str:
-    making = SimpleNamespace(engine=FakeEngine(answer(), isolation=isolation))
+    engine = FakeEngine(answer(), isolation=isolation)
+    making = SimpleNamespace(engine=engine, local=engine)
     scanner = SimpleNamespace(
         trivy=SimpleNamespace(digest="trivy"), database=SimpleNamespace(digest=database)
     )
@@ -42,7 +43,7 @@ def key(step: Step[Any, Any], project: Project, isolation: str | None, database:
     return step.key(inputs)
 
 
-@pytest.mark.parametrize("step", [BUILD, TEST], ids=lambda step: step.name)
+@pytest.mark.parametrize("step", [BUILD, TEST, SCAN_SOURCE], ids=lambda step: step.name)
 def test_no_file_of_a_project_hides_how_it_was_isolated(
     step: Step[Any, Any], project: Project
 ) -> None:

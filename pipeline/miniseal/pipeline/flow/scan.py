@@ -12,7 +12,7 @@ from miniseal.pipeline.flow.make import PACK, RESOLVE, file_inputs
 from miniseal.pipeline.graph import Results, Step, json_codec
 from miniseal.pipeline.steps.scan import open_scanner, scan_bill, scan_package, scan_source
 from miniseal.pipeline.trivy.run import Scanner
-from miniseal.pipeline.trivy.scan import Scan
+from miniseal.pipeline.trivy.scan import Package, Scan
 
 __all__ = [
     "SBOM",
@@ -63,9 +63,13 @@ SCANNER = Step[Job, Scanner](
 )
 
 
-def _scanner_inputs(of: Results) -> dict[str, str]:
+def _scanner_inputs(job: Job, of: Results) -> dict[str, str]:
     scanner = of[SCANNER]
-    return {"scanner": scanner.trivy.digest, "database": scanner.database.digest}
+    return {
+        "scanner": scanner.trivy.digest,
+        "database": scanner.database.digest,
+        "isolated": str(job.making.local.describe().isolated),
+    }
 
 
 def _show_scan(timed: TimedScan) -> dict[str, object]:
@@ -74,12 +78,13 @@ def _show_scan(timed: TimedScan) -> dict[str, object]:
         "packages": len(scan.packages),
         "findings": len(scan.findings),
         "secrets": len(scan.secrets),
+        "licenses": len(scan.licenses),
+        "misconfigurations": len(scan.misconfigurations),
     }
 
 
 def _source_inputs(job: Job, of: Results) -> dict[str, str]:
-    del job
-    return {**_scanner_inputs(of), **file_inputs(of[RESOLVE].project.tree.files)}
+    return {**_scanner_inputs(job, of), **file_inputs(of[RESOLVE].project.tree.files)}
 
 
 async def _scan_source(job: Job, of: Results) -> TimedScan:
@@ -98,8 +103,7 @@ SCAN_SOURCE = Step[Job, TimedScan](
 
 
 def _package_inputs(job: Job, of: Results) -> dict[str, str]:
-    del job
-    return {**_scanner_inputs(of), "package": of[PACK].package.descriptor.digest}
+    return {**_scanner_inputs(job, of), "package": of[PACK].package.descriptor.digest}
 
 
 async def _scan_package(job: Job, of: Results) -> TimedScan:
@@ -117,12 +121,16 @@ SCAN_PACKAGE = Step[Job, TimedScan](
 )
 
 
+def _packages(of: Results) -> tuple[Package, ...]:
+    """What lock files list, and what compilers have noted in the wasm."""
+    return (*of[SCAN_SOURCE].scan.packages, *of[SCAN_PACKAGE].scan.packages)
+
+
 def _sbom_inputs(job: Job, of: Results) -> dict[str, str]:
     del job
-    packages = json_codec(list[object]).encode([*of[SCAN_SOURCE].scan.packages])
     return {
         "package": of[PACK].package.descriptor.digest,
-        "packages of the source": sha256(packages),
+        "packages that were seen": sha256(json_codec(list[object]).encode([*_packages(of)])),
         "toolchain lock": of[RESOLVE].project.lock.toolchain_digest,
     }
 
@@ -133,7 +141,7 @@ async def _sbom(job: Job, of: Results) -> dict[str, object]:
 
     return bill_of(
         of[PACK].config,
-        of[SCAN_SOURCE].scan.packages,
+        _packages(of),
         of[RESOLVE].project.tools,
         package_digest=of[PACK].package.descriptor.digest,
     )
@@ -148,7 +156,7 @@ SBOM = Step[Job, dict[str, object]](
     name="sbom",
     does="lists every part that is shipped and every tool",
     run=_sbom,
-    reads=(RESOLVE, PACK, SCAN_SOURCE),
+    reads=(RESOLVE, PACK, SCAN_SOURCE, SCAN_PACKAGE),
     inputs=_sbom_inputs,
     codec=json_codec(dict[str, object]),
     shows=_components,
@@ -156,8 +164,10 @@ SBOM = Step[Job, dict[str, object]](
 
 
 def _bill_inputs(job: Job, of: Results) -> dict[str, str]:
-    del job
-    return {**_scanner_inputs(of), "sbom": sha256(json.dumps(of[SBOM], sort_keys=True).encode())}
+    return {
+        **_scanner_inputs(job, of),
+        "sbom": sha256(json.dumps(of[SBOM], sort_keys=True).encode()),
+    }
 
 
 async def _scan_bill(job: Job, of: Results) -> TimedScan:
@@ -176,4 +186,4 @@ SCAN_BILL = Step[Job, TimedScan](
 )
 
 
-STEPS: tuple[Step[Job, Any], ...] = (SCANNER, SCAN_SOURCE, SBOM, SCAN_PACKAGE, SCAN_BILL)
+STEPS: tuple[Step[Job, Any], ...] = (SCANNER, SCAN_SOURCE, SCAN_PACKAGE, SBOM, SCAN_BILL)
