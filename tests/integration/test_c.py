@@ -15,9 +15,9 @@ from miniseal.packager import Lock, Project, lock_text
 from miniseal.pipeline.engines.local import LocalEngine, works
 from miniseal.pipeline.engines.sandbox import Isolation
 from miniseal.pipeline.steps.build import build, rebuild
-from miniseal.pipeline.steps.content import content_of
 from miniseal.pipeline.steps.resolve import Resolved
 from miniseal.pipeline.steps.test import test as run_tests
+from miniseal.pipeline.tools.content import content_of
 
 Make = Callable[..., Path]
 
@@ -190,6 +190,6 @@ def test_a_program_that_says_so_is_built_with_what_it_asks_for(make: Make, tmp_p
 
 
 def test_an_error_of_the_source_shows_where_it_is(make: Make, tmp_path: Path) -> None:
-    run = run_miniseal("build", make("int f(void) { retur 1; }\n"), "-o", f"oci:{tmp_path / 'o'}")
+    run = run_miniseal("build", make("int f(void) { give 1; }\n"), "-o", f"oci:{tmp_path / 'o'}")
 
     assert "./main.c:1:15: error" in run.refused("build-failed", exit_code=2)["found"]

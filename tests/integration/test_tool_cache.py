@@ -16,8 +16,8 @@ import pytest
 from kit.killing import nothing_survives
 from miniseal.formats.errors import EnvironmentalError
 from miniseal.packager import Install, Tool
-from miniseal.pipeline.steps.fetch import ToolCache
-from miniseal.pipeline.steps.installing import Installer
+from miniseal.pipeline.tools.cache import ToolCache
+from miniseal.pipeline.tools.install import Installer
 
 TOOL = Tool(name="made", version="1", source="pypi", hashes=("sha256:" + "0" * 64,))
 LOOKS = """
@@ -90,7 +90,7 @@ FETCHES = """
 import asyncio, os, sys
 from pathlib import Path
 from miniseal.packager import Tool
-from miniseal.pipeline.steps.fetch import ToolCache
+from miniseal.pipeline.tools.cache import ToolCache
 tool = Tool(name="sealtool", version="1.0", source="pypi", hashes=(sys.argv[2],))
 asyncio.run(ToolCache(folder=Path(sys.argv[1]), environ=dict(os.environ)).fetch((tool,)))
 print("done")

@@ -17,7 +17,7 @@ from miniseal.pipeline.engines.local import LocalEngine, detect
 from miniseal.pipeline.events import Events
 from miniseal.pipeline.graph import StepCache
 from miniseal.pipeline.release import Workshop
-from miniseal.pipeline.steps.fetch import ToolCache
+from miniseal.pipeline.tools.cache import ToolCache
 from miniseal.registry import Store, open_store
 
 __all__ = [

@@ -8,7 +8,7 @@ from miniseal.pipeline.engines.engine import Engine
 from miniseal.pipeline.events import Event, Events
 from miniseal.pipeline.flow import STEPS
 from miniseal.pipeline.release import Workshop, make
-from miniseal.pipeline.steps.fetch import ToolCache
+from miniseal.pipeline.tools.cache import ToolCache
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 ISOLATED = FakeEngine(answer())

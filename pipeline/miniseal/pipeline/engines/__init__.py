@@ -1,4 +1,4 @@
-"""Where a command runs: one protocol, and this machine's sandbox behind it."""
+"""Where a command runs: one protocol; behind it this machine's sandbox, or a Dagger engine."""
 
 from miniseal.pipeline.engines.engine import Engine, Exec, Mount, Result
 from miniseal.pipeline.engines.local import LocalEngine, detect, works

@@ -11,8 +11,8 @@ from miniseal.packager import Project
 from miniseal.pipeline.engines.engine import Engine, Log
 from miniseal.pipeline.events import Events
 from miniseal.pipeline.graph import StepCache
-from miniseal.pipeline.steps.fetch import ToolCache
 from miniseal.pipeline.steps.scan import ScanSettings
+from miniseal.pipeline.tools.cache import ToolCache
 from miniseal.registry import Store
 from miniseal.verifier import Policy
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from miniseal.pipeline.steps.content import Content, content_of
+from miniseal.pipeline.tools.content import Content, content_of
 
 __all__ = ["Busy", "Entry", "Shelf", "State"]
 

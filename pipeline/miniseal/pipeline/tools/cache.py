@@ -1,4 +1,4 @@
-"""fetch: the tools that a lock names, by hash, into a cache: the only step with a network.
+"""The tools that a lock names, by hash, in a cache: what fills it is all that has a network.
 
 A folder of the cache appears whole or not at all, once per machine and user, whoever asks first.
 What it held then is recorded, so that damage is found before a tool runs, and repaired.
@@ -17,8 +17,8 @@ from miniseal.formats.errors import Code, EnvironmentalError, MinisealError
 from miniseal.formats.strictjson import canonical
 from miniseal.packager import Install, Tool, install
 from miniseal.pipeline.engines.engine import Log
-from miniseal.pipeline.steps.installing import FETCH_FAILED, Installer
-from miniseal.pipeline.steps.shelf import Busy, Entry, Shelf
+from miniseal.pipeline.tools.install import FETCH_FAILED, Installer
+from miniseal.pipeline.tools.shelf import Busy, Entry, Shelf
 
 __all__ = ["FETCH_FAILED", "TOOL_CACHE_DAMAGED", "ToolCache"]
 

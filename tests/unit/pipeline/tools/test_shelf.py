@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from miniseal.pipeline.steps.shelf import Busy, Shelf
+from miniseal.pipeline.tools.shelf import Busy, Shelf
 
 STOPPED = threading.Event()
 STOPPED.set()

@@ -9,7 +9,7 @@ from filelock import FileLock
 from kit.engines import wait
 from miniseal.formats.errors import EnvironmentalError
 from miniseal.packager import Tool
-from miniseal.pipeline.steps.fetch import ToolCache
+from miniseal.pipeline.tools.cache import ToolCache
 
 
 def _wheel(folder: Path) -> Tool:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from miniseal.pipeline.steps.content import content_of
+from miniseal.pipeline.tools.content import content_of
 
 
 def _tree(folder: Path) -> Path:
