@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from miniseal.formats.errors import MinisealError
 from miniseal.formats.predicates.resource import Resource
 from miniseal.packager import Project, Tree
 from miniseal.pipeline.engines.engine import STREAM_LIMIT, Engine, Exec, Mount
@@ -83,7 +84,15 @@ async def origin(project: Project, engine: Engine) -> Origin:
         return Origin(uri=None, commit=None)
     place = project.root.relative_to(repository).as_posix()
     uri, commit = await _ask(engine, repository, place, project.tree)
-    return Origin(uri=uri, commit=commit)
+    return Origin(uri=uri, commit=commit if commit and _is_still(project.tree) else None)
+
+
+def _is_still(tree: Tree) -> bool:
+    """Whether git was asked about what is released: a build is long enough to put files back."""
+    try:
+        return Tree.scan(tree.root).digest == tree.digest
+    except MinisealError:
+        return False
 
 
 def _repository(folder: Path) -> Path | None:

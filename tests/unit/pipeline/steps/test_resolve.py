@@ -106,3 +106,15 @@ def test_a_submodule_is_not_the_repository_around_it(tmp_path: Path) -> None:
 
     assert part_of_it.uri == "https://h.example/around"
     assert (of_its_own.uri, of_its_own.commit) == (None, None)
+
+
+def test_a_tree_that_was_put_back_while_it_was_built_has_no_commit(tmp_path: Path) -> None:
+    root = shutil.copytree(EXAMPLES / "greeting", tmp_path / "greeting")
+    (tmp_path / ".git").mkdir()
+    committed = (root / "src/greeting.wat").read_text()
+    (root / "src/greeting.wat").write_text(f";; not committed\n{committed}")
+    project = Project.load(root)
+    (root / "src/greeting.wat").write_text(committed)
+    engine = FakeEngine(answer(stdout=f"https://h.example/a\n{COMMIT}\n".encode()))
+
+    assert wait(origin(project, engine)).commit is None
