@@ -293,7 +293,8 @@ def test_the_evidence_page_has_everything_that_a_release_states(
     stated = {item["predicateType"] for item in miniseal(*words).ok()["evidence"]}
 
     text = _text(*(DOCS / "reference").rglob("*.md"))
-    uris = stated | {attest.BUILD_TYPE, attest.BUILDER_ISOLATED, attest.BUILDER_UNSAFE}
+    builders = {attest.BUILDER_DAGGER, attest.BUILDER_ISOLATED, attest.BUILDER_UNSAFE}
+    uris = stated | {attest.BUILD_TYPE, *builders}
     assert {uri for uri in uris if f"`{uri}`" not in text} == set()
 
 

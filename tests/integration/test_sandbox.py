@@ -637,3 +637,13 @@ def test_lines_are_told_as_they_come(engine: LocalEngine) -> None:
     result = asyncio.run(engine.run(Exec(argv=("/bin/sh", "-c", script)), lines.append))
     assert result.exit_code == 0
     assert sorted(lines) == ["one", "three", "two"]
+
+
+def test_a_writable_input_was_changed_when_it_says(engine: LocalEngine, tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "file").write_text("x")
+    mount = Mount(path="/build/src", host=tmp_path / "source", writable=True, modified=946_684_800)
+
+    result = shell(engine, "stat -c %Y /build/src /build/src/file", inputs=(mount,))
+
+    assert result.stdout.split() == [b"946684800", b"946684800"]

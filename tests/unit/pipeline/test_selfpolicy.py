@@ -7,7 +7,7 @@ import pytest
 from miniseal.attestations import FileSigner, generate_key
 from miniseal.packager import Project
 from miniseal.pipeline.selfpolicy import policy_of, policy_text
-from miniseal.pipeline.steps.attest import BUILDER_ISOLATED, BUILDER_UNSAFE
+from miniseal.pipeline.steps.attest import BUILDER_DAGGER, BUILDER_ISOLATED, BUILDER_UNSAFE
 from miniseal.verifier import Policy
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -29,7 +29,7 @@ def test_the_first_policy_of_every_example_reads(name: str, signer: FileSigner) 
     namespace = policy.namespace(project.manifest.app_id)
     assert namespace.executable_assets == ()
     assert namespace.require.provenance is not None
-    assert [builder.id for builder in policy.document.builder] == [BUILDER_ISOLATED]
+    assert [builder.id for builder in policy.document.builder] == [BUILDER_ISOLATED, BUILDER_DAGGER]
 
 
 def scanned(**scan: Any) -> Project:
@@ -69,8 +69,8 @@ def test_without_vex_nobody_is_heard(signer: FileSigner) -> None:
     assert require.vulnerabilities.vex_signers == ()
 
 
-def test_a_releases_own_policy_names_both_builders(signer: FileSigner) -> None:
+def test_a_releases_own_policy_names_every_builder(signer: FileSigner) -> None:
     policy = policy_of(Project.load(EXAMPLES / "tip"), signer)
 
     builders = [builder.id for builder in policy.document.builder]
-    assert builders == [BUILDER_ISOLATED, BUILDER_UNSAFE]
+    assert builders == [BUILDER_ISOLATED, BUILDER_DAGGER, BUILDER_UNSAFE]

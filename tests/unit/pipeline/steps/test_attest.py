@@ -11,6 +11,7 @@ from miniseal.formats.statement import Statement
 from miniseal.packager import Packed, pack
 from miniseal.pipeline.engines.engine import Description, Image
 from miniseal.pipeline.steps.attest import (
+    BUILDER_DAGGER,
     BUILDER_ISOLATED,
     BUILDER_UNSAFE,
     Build,
@@ -168,3 +169,4 @@ def test_provenance_names_the_images_that_a_build_ran_in(build: Build) -> None:
     named = {found.name: found for found in read.dependencies}
     assert named["registry.example/base"].digest == {"sha256": "ab" * 32}
     assert read.internal_parameters["engine"] == {"name": "dagger", "version": "v1"}
+    assert read.builder_id == BUILDER_DAGGER

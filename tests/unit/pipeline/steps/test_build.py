@@ -5,7 +5,7 @@ import pytest
 from kit.engines import FakeEngine, answer, wait
 from miniseal.formats.errors import UsageError, VerificationError
 from miniseal.pipeline.engines.engine import Exec, Result
-from miniseal.pipeline.steps.build import ELSEWHERE, build, rebuild
+from miniseal.pipeline.steps.build import ELSEWHERE, Room, build, rebuild
 from miniseal.pipeline.steps.resolve import Resolved
 
 WASM = b"\0asm\1\0\0\0"
@@ -76,6 +76,7 @@ def test_a_rebuild_runs_elsewhere(resolved: Resolved, tmp_path: Path) -> None:
     assert same is True
     assert command.cwd == ELSEWHERE.source
     assert command.env["TZ"] == "Pacific/Kiritimati"
+    assert command.inputs[0].modified == ELSEWHERE.modified != Room().modified
     assert "umask 077" in command.argv[2]
 
 

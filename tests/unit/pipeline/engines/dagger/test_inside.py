@@ -23,8 +23,7 @@ def run(folder: Path, script: str, **changes: Any) -> dict[str, Any]:
     plan = {
         "jail": {"argv": ["sh", "-c", script], "env": {"PATH": "/usr/bin:/bin"}, "cwd": "/"},
         "seconds": 30.0,
-        "time": 315532800,
-        "aged": [str(folder / "out")],
+        "aged": {str(folder / "out"): 315532800},
         "outputs": [str(folder / "out")],
         "answer": str(folder / "answer.json"),
         "lines": str(folder / "lines"),
@@ -137,7 +136,7 @@ def test_somebody_who_hangs_up_holds_nothing_up(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "lines"))
         server.listen()
-        thread = threading.Thread(target=hang_up, args=(server,))
+        thread = threading.Thread(target=hang_up, args=(server,), daemon=True)
         thread.start()
         answer = run(tmp_path, "for n in 1 2 3 4 5; do echo $n; sleep 0.1; done")
         thread.join()
