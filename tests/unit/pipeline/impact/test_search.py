@@ -474,6 +474,7 @@ class TestDeny:
             (LOCK, "toolchain"),
             (hint("acme"), "signer"),
         ],
+        ids=["scanner", "builder", "tool", "toolchain", "signer"],  # the hint is another each time
     )
     def test_a_line_denies_what_was_found(self, scene: Scene, query: str, member: str) -> None:
         made = scene.release(without=["provenance"])
