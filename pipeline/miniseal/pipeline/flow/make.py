@@ -76,7 +76,7 @@ RESOLVE = Step[Job, Resolved](
 
 async def _fetch(job: Job, of: Results) -> dict[str, Path]:
     tools = of[RESOLVE].project.tools
-    return await job.making.tools.fetch(tools, verify=True, log=job.log(FETCH.name))
+    return await job.making.tools.fetch(tools, log=job.log(FETCH.name))
 
 
 FETCH = Step[Job, dict[str, Path]](

@@ -18,7 +18,7 @@ __all__ = ["REBUILD", "STEPS", "TEST"]
 async def _fetch_runner(job: Job, of: Results) -> dict[str, Path]:
     project = of[RESOLVE].project
     tools = project.lock.test if project.settings.test else ()
-    return await job.making.tools.fetch(tools, verify=True, log=job.log(FETCH_RUNNER.name))
+    return await job.making.tools.fetch(tools, log=job.log(FETCH_RUNNER.name))
 
 
 FETCH_RUNNER = Step[Job, dict[str, Path]](

@@ -44,15 +44,13 @@ class ToolCache:
     folder: Path
     environ: Mapping[str, str]
 
-    async def fetch(
-        self, tools: Sequence[Tool], *, verify: bool = False, log: Log | None = None
-    ) -> dict[str, Path]:
+    async def fetch(self, tools: Sequence[Tool], *, log: Log | None = None) -> dict[str, Path]:
         """The folders of these tools by `Install.folder`, fetched where they are not there yet.
+
+        Every file of what is there is read, and what is damaged is fetched again.
 
         Args:
             tools: of a lock.
-            verify: read every file of what is there, and fetch again what is damaged; for whoever
-                runs the tools next.
             log: is told of damage, and of what is made of fetched tools, which takes long.
 
         Raises:
@@ -74,7 +72,7 @@ class ToolCache:
             if not step.mounted:
                 continue  # what only other installs need is fetched when one of them is run
             try:
-                places[name] = await asyncio.to_thread(fetching.ensure, name, verify=verify)
+                places[name] = await asyncio.to_thread(fetching.ensure, name)
             except asyncio.CancelledError:
                 stop.set()  # the thread does not hear of it, and its client may wait for long
                 raise
@@ -137,13 +135,12 @@ class _Fetching:
     installer: Installer
     log: Log
 
-    def ensure(self, name: str, *, verify: bool) -> Path:
+    def ensure(self, name: str) -> Path:
         shelf = Shelf(self.folder / self.keys[name])
-        if shelf.state(name, verify=verify) != "there":
-            # what something is made of is always looked at: the record would be of the damage
-            needs = {need: self.ensure(need, verify=True) for need in self.steps[name].needs}
+        if shelf.state(name) != "there":
+            needs = {need: self.ensure(need) for need in self.steps[name].needs}
             with shelf.locked(self.installer.stop):
-                state = shelf.state(name, verify=verify)  # again: somebody may have been faster
+                state = shelf.state(name)  # again: somebody may have been faster
                 if state == "damaged":
                     self._repair(name, needs, shelf)
                 elif state == "absent":

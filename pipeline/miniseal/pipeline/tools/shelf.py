@@ -64,13 +64,11 @@ class Shelf:
 
     path: Path
 
-    def state(self, name: str, *, verify: bool) -> State:
-        """Whether tool `name` is there; to `verify` is to read all of it."""
+    def state(self, name: str) -> State:
+        """Whether tool `name` is there, as it was put there; all of it is read."""
         place, record = self.path / name, self.path / _RECORD
         if not place.is_dir():
             return "absent"
-        if not verify:
-            return "there" if record.is_file() else "damaged"
         try:
             return "there" if content_of(place) == _read(record) else "damaged"
         except (OSError, ValueError):  # unreadable is damaged too, and JSON's error is a ValueError

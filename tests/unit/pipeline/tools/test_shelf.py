@@ -23,13 +23,12 @@ def shelf(tmp_path: Path) -> Shelf:
     return Shelf(tmp_path / "key")
 
 
-@pytest.mark.parametrize("verify", [False, True])
-def test_nothing_is_there_until_it_is_put_there(shelf: Shelf, verify: bool) -> None:
-    before = shelf.state("tool", verify=verify)
+def test_nothing_is_there_until_it_is_put_there(shelf: Shelf) -> None:
+    before = shelf.state("tool")
     _put(shelf, "one")
 
     assert before == "absent"
-    assert shelf.state("tool", verify=verify) == "there"
+    assert shelf.state("tool") == "there"
 
 
 def test_what_is_put_there_takes_the_place_of_what_was(shelf: Shelf) -> None:
@@ -37,7 +36,7 @@ def test_what_is_put_there_takes_the_place_of_what_was(shelf: Shelf) -> None:
     _put(shelf, "two")
 
     assert (shelf.path / "tool" / "file").read_text() == "two"
-    assert shelf.state("tool", verify=True) == "there"
+    assert shelf.state("tool") == "there"
     assert sorted(path.name for path in shelf.path.iterdir()) == [".content.json", ".lock", "tool"]
 
 
@@ -45,7 +44,7 @@ def test_a_process_killed_between_record_and_folder_leaves_nothing_there(shelf: 
     _put(shelf, "one")
     (shelf.path / "tool").rename(shelf.path / ".scratch-killed")
 
-    assert shelf.state("tool", verify=False) == "absent"
+    assert shelf.state("tool") == "absent"
 
 
 def test_what_a_killed_process_left_goes_when_the_place_is_filled(shelf: Shelf) -> None:
@@ -61,7 +60,7 @@ def test_a_file_that_cannot_be_read_is_damage(shelf: Shelf) -> None:
     (shelf.path / "tool" / "file").unlink()
     (shelf.path / "tool" / "file").symlink_to("file")
 
-    assert shelf.state("tool", verify=True) == "damaged"
+    assert shelf.state("tool") == "damaged"
 
 
 def test_waiting_for_the_lock_ends_when_it_is_told_to(shelf: Shelf) -> None:
