@@ -33,13 +33,14 @@ _OPTIONS = (
         default="auto",
         show_default=True,
         help="What runs the toolchain: auto is Dagger inside `dagger run` or where a runner host "
-        "is configured, and this machine otherwise.",
+        "is configured, and this machine otherwise [env: MINISEAL_ENGINE].",
     ),
     click.option(
         "--base-image",
         envvar="MINISEAL_BASE_IMAGE",
         type=click.Path(path_type=Path),
-        help="The OCI archive of the base image that miniseal.lock pins, where it is not pulled.",
+        help="The OCI archive of the base image that miniseal.lock pins, where it is not pulled "
+        "[env: MINISEAL_BASE_IMAGE].",
     ),
     click.option(
         "--from", "again", metavar="STEP", help="Run STEP, and all that need it, though cached."

@@ -21,7 +21,8 @@ database_option = click.option(
     "--vulnerability-db",
     "database",
     envvar="MINISEAL_VULNERABILITY_DB",
-    help="FOLDER, FOLDER@sha256:HEX or oci:DIR@sha256:HEX; trivy's own by default.",
+    help="FOLDER, FOLDER@sha256:HEX or oci:DIR@sha256:HEX; trivy's own by default "
+    "[env: MINISEAL_VULNERABILITY_DB].",
 )
 _OPTIONS = (
     trivy_option,

@@ -24,8 +24,15 @@ def _templates() -> Traversable:
     "--toolchain",
     type=click.Choice(sorted(entry.name for entry in _templates().iterdir())),
     required=True,
+    help="What the program is written for.",
 )
-@click.option("--app", "app_id", default="com.example.app", show_default=True)
+@click.option(
+    "--app",
+    "app_id",
+    default="com.example.app",
+    show_default=True,
+    help="The program's app_id, a reverse domain name.",
+)
 def command(folder: Path, toolchain: str, app_id: str) -> Outcome:
     """Write a small mini-program with a test to FOLDER, which must be empty or not there."""
     from miniseal.packager import lock_text  # pydantic

@@ -27,7 +27,7 @@ def generate(path: Path) -> Outcome:
 @command.command("show", cls=Verb, extra="sign")
 @click.argument("path", type=click.Path(path_type=Path))
 def show(path: Path) -> Outcome:
-    """The public key of the private key PATH, and the hint that bundles carry."""
+    """Show the public key of the private key PATH, and the hint that bundles carry."""
     return _shown(path)
 
 

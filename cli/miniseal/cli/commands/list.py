@@ -15,7 +15,7 @@ __all__ = ["command"]
 @host.policy_option
 @host.state_option
 def command(policy: Path, state: Path) -> Outcome:
-    """The installed programs, their versions and until when they are admitted."""
+    """List the installed programs, their versions and until when they are admitted."""
     admissions = Verifier.open(policy, state=state).installed()
     lines = tuple(line for admission in admissions for line in host.admission_lines(admission))
     return Outcome(

@@ -47,8 +47,10 @@ def check(path: Path) -> Outcome:
 
 @command.command("init", cls=Verb, extra="pipeline")
 @click.argument("project", default=".", type=click.Path(path_type=Path))
-@click.option("--key", required=True, type=click.Path(path_type=Path), help="The publisher's .pub")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path))
+@click.option("--key", required=True, type=click.Path(path_type=Path), help="The publisher's .pub.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="The policy's file."
+)
 @click.option(
     "--days",
     default=90,
