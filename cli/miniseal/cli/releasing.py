@@ -78,7 +78,7 @@ _OPTIONS = (
     ),
     scanner.options,
     click.option("--resign", is_flag=True, help="Sign again what is published already."),
-    click.option("--until", metavar="STEP", help="Stop after STEP; nothing is published then."),
+    click.option("--until", metavar="STEP", help="Stop after STEP; nothing gets a tag then."),
     building.options,
 )
 

@@ -76,7 +76,7 @@ def _outcome(released: "Released | None", destination: str | None) -> Outcome:
         lines=(
             *workshop.packed_lines(released.packed, tagged=published),
             *(("  nothing to do: published with good evidence",) if released.unchanged else ()),
-            *(() if published else ("  nothing is published",)),
+            *(() if published else ("  nothing has a tag",)),
             *(host.suppressed_lines(verdict.suppressed) if verdict else ()),
         ),
     )
