@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from kit.hostile import SETTINGS, project_at
+from kit.locks import NPM_LOCK
 from kit.packages import wasm_module
 from miniseal.formats.errors import MinisealError
 from miniseal.formats.predicates.vulns import Vulns
@@ -59,18 +60,6 @@ ADVISORIES: Mapping[str, tuple[str, str, str]] = {
     "CVE-2021-38561": ("Go", "golang.org/x/text", "0.3.7"),
     "EX-2026-0001": ("Go", "example.com/Mixed/dep", "1.9.0"),
     "EX-2026-0002": ("Go", "stdlib", "99.0.0"),
-}
-PACKAGE_LOCK = {
-    "name": "a",
-    "lockfileVersion": 3,
-    "packages": {
-        "": {"name": "a", "dependencies": {"minimist": "1.2.5"}},
-        "node_modules/minimist": {
-            "version": "1.2.5",
-            "resolved": "https://registry.example/minimist/-/minimist-1.2.5.tgz",
-            "license": "MIT",
-        },
-    },
 }
 UV_LOCK = """\
 version = 1
@@ -138,7 +127,7 @@ GPL_LOCK = {
     },
 }
 WRONG = {
-    "npm/package-lock.json": json.dumps(PACKAGE_LOCK),
+    "npm/package-lock.json": NPM_LOCK,
     "Cargo.lock": CARGO_LOCK,
     "uv.lock": UV_LOCK,
     "requirements.txt": "requests==2.19.0\n",
@@ -455,7 +444,7 @@ def test_a_bill_that_is_shipped_is_read(bench: Bench) -> None:
         ("a.cdx.json", json.dumps({"bomFormat": "Other"})),
         ("a.cdx.json", json.dumps(CDX).replace('"name": "minimist"', '"name": "harmless"')),
         ("bom.xml", '<bom xmlns="http://cyclonedx.org/schema/bom/1.6"/>'),
-        ("npm-shrinkwrap.json", json.dumps(PACKAGE_LOCK)),
+        ("npm-shrinkwrap.json", NPM_LOCK),
         ("pdm.lock", '[[package]]\nname = "a"\n'),
         ("requirements.txt", "requests>=2\n"),
         ("Dockerfile", "FROM one two\nRUN x\n"),
@@ -489,7 +478,7 @@ def test_a_licence_s_text_is_known_whatever_the_file_is_called(bench: Bench) -> 
 
 
 def test_files_in_the_tree_configure_nothing(bench: Bench) -> None:
-    bench.write("package-lock.json", json.dumps(PACKAGE_LOCK))
+    bench.write("package-lock.json", NPM_LOCK)
     bench.write("src/key.ts", f"// trivy:ignore:github-pat gitleaks:allow\nlet a = '{token()}';\n")
     bench.write("Dockerfile", "FROM debian:12\nUSER root\n")
     bench.write("src/a.c", "/* SPDX-License-Identifier: GPL-2.0-or-later */\n")
@@ -544,7 +533,7 @@ def test_a_comment_in_a_file_switches_no_check_off(bench: Bench, comment: str) -
 
 
 def test_the_environment_configures_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench.write("package-lock.json", json.dumps(PACKAGE_LOCK))
+    bench.write("package-lock.json", NPM_LOCK)
     for name, text in {
         "TRIVY_SKIP_FILES": "**",
         "TRIVY_SEVERITY": "LOW",
@@ -715,7 +704,7 @@ def test_a_database_that_was_tampered_with_in_a_store(
 def test_a_database_from_a_store_finds_the_same(
     bench: Bench, database: Database, tmp_path: Path
 ) -> None:
-    bench.write("package-lock.json", json.dumps(PACKAGE_LOCK))
+    bench.write("package-lock.json", NPM_LOCK)
     pushed = artifact.push(LayoutStore(tmp_path / "layout"), database)
     source = parse(f"oci:{tmp_path / 'layout'}@{pushed.digest}", cache=tmp_path / "cache")
     other = replace(bench, scanner=replace(bench.scanner, database=source.open()))
@@ -726,7 +715,7 @@ def test_a_database_from_a_store_finds_the_same(
 def test_the_same_inputs_give_the_same_bill_and_the_same_findings(
     bench: Bench, tmp_path: Path
 ) -> None:
-    bench.write("package-lock.json", json.dumps(PACKAGE_LOCK))
+    bench.write("package-lock.json", NPM_LOCK)
     bench.write("uv.lock", UV_LOCK)
     bench.write("Dockerfile", "FROM debian:12\n")
     bench.write("app.wasm", with_data(GO_LIST.encode().join(GO_MARKS)))

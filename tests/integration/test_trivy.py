@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from kit.locks import NPM_LOCK
 from miniseal.formats.errors import MinisealError
 from miniseal.packager import lock
 from miniseal.pipeline.engines import LocalEngine, detect
@@ -26,16 +27,6 @@ pytestmark = pytest.mark.services
 VERSION = "0.76.0"
 SEARCH = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 REPORT = '{"SchemaVersion":2,"Trivy":{"Version":"0.76.0"}}'
-MINIMIST = {
-    "lockfileVersion": 3,
-    "packages": {
-        "": {"name": "a", "dependencies": {"minimist": "1.2.5"}},
-        "node_modules/minimist": {
-            "version": "1.2.5",
-            "resolved": "https://registry.example/minimist/-/minimist-1.2.5.tgz",
-        },
-    },
-}
 # Advisories written here after the facts of public ones: package, range, severity.
 ADVISORIES: list[tuple[str, str, str, str, dict[str, object]]] = [
     ("CVE-2021-44906", "npm", "minimist", "1.2.6", {"database_specific": {"severity": "CRITICAL"}}),
@@ -134,7 +125,7 @@ def component(purl: str, name: str, version: str, **more: str) -> dict[str, str]
 @pytest.mark.parametrize(
     ("name", "text", "found"),
     [
-        ("package-lock.json", json.dumps(MINIMIST), ("CVE-2021-44906", "critical", "1.2.6")),
+        ("package-lock.json", NPM_LOCK, ("CVE-2021-44906", "critical", "1.2.6")),
         ("a/requirements-dev.txt", "jinja2==3.1.2\n", ("CVE-2024-22195", "medium", "3.1.3")),
         (
             "Cargo.lock",
@@ -181,7 +172,7 @@ def test_an_empty_tree_is_clean_and_holds_no_canary(scanner: Scanner, tree: Path
 
 
 def test_the_same_tree_scans_the_same_twice(scanner: Scanner, tree: Path) -> None:
-    write(tree, "package-lock.json", json.dumps(MINIMIST))
+    write(tree, "package-lock.json", NPM_LOCK)
     write(tree, "a.txt", secret())
 
     assert run(scanner.source(tree)) == run(scanner.source(tree))
@@ -207,7 +198,7 @@ def test_a_secret_is_found_wherever_it_lies(scanner: Scanner, tree: Path, name: 
 
 
 def test_configuration_in_the_tree_is_not_read(scanner: Scanner, tree: Path) -> None:
-    write(tree, "package-lock.json", json.dumps(MINIMIST))
+    write(tree, "package-lock.json", NPM_LOCK)
     write(tree, "a.txt", secret() + "// trivy:ignore:github-pat gitleaks:allow\n")
     write(tree, ".trivyignore", "CVE-2021-44906\ngithub-pat\n")
     write(tree, ".trivyignore.yaml", "vulnerabilities:\n  - id: CVE-2021-44906\n")
@@ -221,7 +212,7 @@ def test_configuration_in_the_tree_is_not_read(scanner: Scanner, tree: Path) -> 
 
 
 def test_a_lock_file_the_scanner_does_not_read_is_refused(scanner: Scanner, tree: Path) -> None:
-    write(tree, "npm-shrinkwrap.json", json.dumps(MINIMIST))
+    write(tree, "npm-shrinkwrap.json", NPM_LOCK)
 
     with pytest.raises(MinisealError) as error:
         run(scanner.source(tree))
@@ -231,7 +222,7 @@ def test_a_lock_file_the_scanner_does_not_read_is_refused(scanner: Scanner, tree
 
 
 def test_a_broken_lock_file_is_refused(scanner: Scanner, tree: Path) -> None:
-    write(tree, "package-lock.json", json.dumps(MINIMIST)[:-10])
+    write(tree, "package-lock.json", NPM_LOCK[:-10])
 
     with pytest.raises(MinisealError) as error:
         run(scanner.source(tree))

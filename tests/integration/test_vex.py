@@ -13,6 +13,7 @@ import pytest
 from kit.commands import Run, run_miniseal
 from kit.hostile import call_miniseal
 from kit.layouts import attached, snapshot, tags
+from kit.locks import NPM_LOCK
 from kit.packages import scan, vex
 from kit.publishing import Publisher
 from miniseal.formats.predicates.vulns import Finding
@@ -22,17 +23,6 @@ VEX = "https://openvex.dev/ns"
 MINIMIST = "pkg:npm/minimist@1.2.5"
 CVE = "CVE-2021-44906"
 WHO = ("scanner", "security-team", "stranger")
-LOCK = {
-    "lockfileVersion": 3,
-    "packages": {
-        "": {"name": "greeting", "dependencies": {"minimist": "1.2.5"}},
-        "node_modules/minimist": {
-            "version": "1.2.5",
-            "resolved": "https://registry.example/minimist/-/minimist-1.2.5.tgz",
-            "license": "MIT",
-        },
-    },
-}
 Project = Callable[[str], Path]
 
 
@@ -252,7 +242,7 @@ class TestRelease:
     def vulnerable(self, project: Project) -> Path:
         """A program with a dependency that the advisories know."""
         root = project("greeting")
-        (root / "package-lock.json").write_text(json.dumps(LOCK), encoding="utf-8")
+        (root / "package-lock.json").write_text(NPM_LOCK, encoding="utf-8")
         return root
 
     @pytest.fixture
