@@ -116,9 +116,9 @@ def _members(stream: gzip.GzipFile) -> Iterator[tarfile.TarInfo]:
         except (tarfile.HeaderError, UnicodeDecodeError) as error:
             raise DATABASE_INVALID(f"the artifact is no tar: {error}") from error
         member.name = member.name.removeprefix("./")
-        if member.type in _NOTES and member.size <= _NOTE_LIMIT:
+        if member.type in _NOTES and 0 <= member.size <= _NOTE_LIMIT:
             stream.read(_padded(member.size))
-        elif member.type in _REGULAR and member.name in FILES and member.size <= _FILE_LIMIT:
+        elif _is_wanted(member):
             yield member
         else:
             raise DATABASE_INVALID(
@@ -127,6 +127,11 @@ def _members(stream: gzip.GzipFile) -> Iterator[tarfile.TarInfo]:
                 expected=", ".join(FILES),
             )
     raise DATABASE_INVALID("the artifact has too many members")
+
+
+def _is_wanted(member: tarfile.TarInfo) -> bool:
+    is_known = member.type in _REGULAR and member.name in FILES
+    return is_known and 0 <= member.size <= _FILE_LIMIT
 
 
 def _copy(stream: gzip.GzipFile, size: int, path: Path) -> None:

@@ -136,7 +136,7 @@ class Artifact:
 
 
 def parse(text: str, *, cache: Path) -> Folder | Artifact:
-    """Read what somebody wrote; a folder that exists is one, whatever it is called.
+    """Read what somebody wrote; what names a digest is never a folder that is called like it.
 
     Args:
         text: in one of the forms above.
@@ -145,8 +145,6 @@ def parse(text: str, *, cache: Path) -> Folder | Artifact:
     Raises:
         UsageError: `database-reference`, `reference-malformed`.
     """
-    if Path(text).is_dir():
-        return Folder(path=Path(text))
     if text.startswith(("oci:", "oci-archive:")):
         return Artifact(reference=_by_digest(Reference.parse(text)), cache=cache)
     place, at, digest = text.rpartition("@sha256:")

@@ -73,11 +73,16 @@ def test_a_folder_is_taken_as_it_is(database: Database, tmp_path: Path) -> None:
     assert parse(str(tmp_path / "db"), cache=tmp_path / "cache").open() == database
 
 
-def test_a_folder_may_have_an_odd_name(database: Database, tmp_path: Path) -> None:
-    odd = tmp_path / f"db@{NONE}"
-    shutil.copytree(database.folder, odd)
+@pytest.mark.parametrize("text", ["oci:layout", "oci-archive:a.tar", "db"])
+def test_a_folder_cannot_take_the_place_of_a_pinned_database(
+    database: Database, tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(database.folder, f"{text}@{NONE}")
 
-    assert parse(str(odd), cache=tmp_path).open().digest == database.digest
+    assert refused(f"{text}@{NONE}", tmp_path / "cache") in {
+        *("content-missing", "transport-unsupported", "database-not-pinned"),
+    }
 
 
 def test_a_folder_with_the_given_digest_is_taken(database: Database, tmp_path: Path) -> None:
@@ -230,6 +235,22 @@ def test_a_file_that_claims_to_be_huge_is_refused(store: LayoutStore, tmp_path: 
     layer = gzip.compress(info.tobuf())
 
     assert refused(stored(store, layer), tmp_path / "cache") == "database-invalid"
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE])
+@pytest.mark.parametrize("size", [-1, -256, -1024])
+def test_a_file_that_claims_less_than_nothing_is_refused(
+    store: LayoutStore, tmp_path: Path, kind: bytes, size: int
+) -> None:
+    info = tarfile.TarInfo("trivy.db")
+    info.type, info.size = kind, size
+    layer = gzip.compress(info.tobuf(tarfile.GNU_FORMAT) + b"x" * 1024)
+
+    with pytest.raises(MinisealError) as error:
+        parse(stored(store, layer), cache=tmp_path / "cache").open()
+
+    assert error.value.code == "database-invalid"
+    assert f"{size} bytes" in str(error.value.found)
 
 
 @pytest.mark.parametrize(
