@@ -46,12 +46,13 @@ def collect(command: Exec, steps: tuple[Step, ...], keep: Path) -> dict[str, Pat
     room = [command.output_limit, ENTRIES_LIMIT]
     folders: dict[str, Path] = {}
     for number, path in enumerate(command.outputs):
-        source = staging.host_path(path, steps)
-        if source is None or source.is_symlink() or not source.is_dir():
+        way = staging.way(path, steps)
+        # a link on the way would lead to who knows whose files
+        if not way or any(part.is_symlink() for part in way) or not way[-1].is_dir():
             raise OUTPUT_MISSING(f"{path} is not a folder when the command has ended")
         target = keep / str(number)
         target.mkdir()
-        _copy_tree(source, target, path, room, depth=1)
+        _copy_tree(way[-1], target, path, room, depth=1)
         folders[path] = target
     return folders
 

@@ -13,18 +13,21 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import accumulate
 from pathlib import Path, PurePosixPath
 
 from miniseal.pipeline.engines.engine import Exec, Mount
+from miniseal.pipeline.engines.process import ENGINE_FAILED
 from miniseal.pipeline.engines.sandbox import Step
 
-__all__ = ["host_path", "mounts", "relocate", "remove"]
+__all__ = ["host_path", "mounts", "relocate", "remove", "way"]
 
 
 def mounts(command: Exec, stage: Path) -> tuple[Step, ...]:
     """Bind mounts for the inputs and outputs of `command`; copies and folders go below `stage`.
 
     Raises:
+        EnvironmentalError: `engine-failed`.
         OSError: an input cannot be read, or the disk is full.
     """
     steps: list[Step] = []
@@ -35,6 +38,8 @@ def mounts(command: Exec, stage: Path) -> tuple[Step, ...]:
         steps.append(Step("rw" if mount.writable else "ro", mount.path, str(host)))
     for number, path in enumerate(command.outputs):
         inside = host_path(path, steps)
+        if any(part.is_symlink() for part in way(path, steps)):
+            raise ENGINE_FAILED(f"{path} lies behind a link of an input")
         host = inside or stage / f"output{number}"
         host.mkdir(parents=True, exist_ok=True)
         if inside is None:
@@ -45,10 +50,18 @@ def mounts(command: Exec, stage: Path) -> tuple[Step, ...]:
 
 def host_path(path: str, steps: Sequence[Step]) -> Path | None:
     """Where a writable path of the sandbox is on the host; None where no such mount holds it."""
+    found = way(path, steps)
+    return found[-1] if found else None
+
+
+def way(path: str, steps: Sequence[Step]) -> tuple[Path, ...]:
+    """From the host's side of a writable mount to what `host_path` gives, each part on the way."""
     for step in reversed(steps):
         if path == step.path or path.startswith(step.path + "/"):
-            return Path(step.source + path[len(step.path) :]) if step.kind == "rw" else None
-    return None
+            parts = PurePosixPath(path).relative_to(step.path).parts
+            joined = accumulate(parts, Path.joinpath, initial=Path(step.source))
+            return tuple(joined) if step.kind == "rw" else ()
+    return ()
 
 
 def relocate(command: Exec, stage: Path) -> tuple[Exec, tuple[Step, ...]]:

@@ -89,3 +89,30 @@ def test_folders_nested_too_deeply_are_refused(out: Path, tmp_path: Path) -> Non
         collect(tmp_path)
 
     assert error.value.code == "output-refused"
+
+
+@pytest.mark.parametrize("place", ["a/b", "a/b/c", "a"])
+def test_a_folder_behind_a_link_is_no_output(tmp_path: Path, place: str) -> None:
+    (tmp_path / "elsewhere" / "b" / "c").mkdir(parents=True)
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "a").symlink_to("../elsewhere")
+    keep = tmp_path / "keep"
+    keep.mkdir()
+    command = Exec(argv=("a",), outputs=(f"/src/{place}",))
+
+    with pytest.raises(MinisealError) as error:
+        outputs.collect(command, (Step("rw", "/src", str(tmp_path / "source")),), keep)
+
+    assert error.value.code == "output-missing"
+
+
+def test_an_output_may_lie_deep_in_a_mount(tmp_path: Path) -> None:
+    (tmp_path / "source" / "a" / "b").mkdir(parents=True)
+    (tmp_path / "source" / "a" / "b" / "file").write_text("x")
+    keep = tmp_path / "keep"
+    keep.mkdir()
+    command = Exec(argv=("a",), outputs=("/src/a/b",))
+
+    found = outputs.collect(command, (Step("rw", "/src", str(tmp_path / "source")),), keep)
+
+    assert (found["/src/a/b"] / "file").read_text() == "x"

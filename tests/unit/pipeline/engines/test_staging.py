@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from miniseal.formats.errors import MinisealError
 from miniseal.pipeline.engines import Exec, Mount, staging
 from miniseal.pipeline.engines.sandbox import Step
 
@@ -45,6 +46,23 @@ def test_only_paths_of_writable_mounts_are_on_the_host(path: str, found: str | N
     steps = (Step("rw", "/src", "/copy"), Step("ro", "/in", "/host"))
 
     assert staging.host_path(path, steps) == (Path(found) if found else None)
+
+
+def test_no_output_is_made_behind_a_link_of_the_source(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (source / "away").symlink_to(tmp_path / "elsewhere")
+    command = Exec(
+        argv=("a",),
+        inputs=(Mount(path="/src", host=source, writable=True),),
+        outputs=("/src/away/out",),
+    )
+    (tmp_path / "stage").mkdir()
+
+    with pytest.raises(MinisealError) as error:
+        staging.mounts(command, tmp_path / "stage")
+
+    assert error.value.code == "engine-failed"
+    assert not any((tmp_path / "elsewhere").iterdir())
 
 
 def test_relocation_rewrites_whole_paths_only(source: Path, tmp_path: Path) -> None:
