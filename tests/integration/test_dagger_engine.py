@@ -640,11 +640,44 @@ def test_an_image_without_python_is_of_no_use(
     assert error.value.code == "base-image-unusable"
 
 
+@pytest.mark.parametrize("how", ["another path", "another case"])
+def test_no_image_is_taken_but_the_one_that_is_pinned(
+    environ: dict[str, str], base_image: Image, tmp_path: Path, how: str
+) -> None:
+    other, archive = tmp_path / "other.tar", tmp_path / "image.tar"
+    _moved(base_image.archive, other, "usr/bin/python3", "usr/games/python3")
+    content = _content(other) | _content(base_image.archive)
+    index = json.loads(content.pop("index.json"))
+    listed = json.loads(_content(other)["index.json"])["manifests"]
+    if how == "another path":
+        files = [("index.json", index), ("x/../index.json", index | {"manifests": listed})]
+    else:
+        files = [("index.json", index | {"Manifests": listed})]
+    _write(archive, *content.items(), *((name, json.dumps(file).encode()) for name, file in files))
+
+    with DaggerEngine(pinned(base_image), environ=environ, archive=archive) as engine:
+        result = shell(engine, "ls /usr/games; python3 -c 'print(1)'")
+
+    assert result.stdout == b"1\n"
+
+
+def _content(archive: Path) -> dict[str, bytes]:
+    with tarfile.open(archive) as file:
+        files = {each.name: file.extractfile(each) for each in file if each.isreg()}
+        return {name: each.read() for name, each in files.items() if each}
+
+
+def _write(archive: Path, *files: tuple[str, bytes]) -> None:
+    with tarfile.open(archive, "w") as file:
+        for name, data in files:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            file.addfile(info, io.BytesIO(data))
+
+
 def _moved(source: Path, target: Path, start: str, place: str) -> str:
     """Write an image in which the files that begin so are elsewhere; the digest of its manifest."""
-    with tarfile.open(source) as archive:
-        files = {each.name: archive.extractfile(each) for each in archive if each.isreg()}
-        content = {name: file.read() for name, file in files.items() if file}
+    content = _content(source)
     index = json.loads(content["index.json"])
     manifest = json.loads(_blob(content, index["manifests"][0]))
     config = json.loads(_blob(content, manifest["config"]))
@@ -670,11 +703,7 @@ def _moved(source: Path, target: Path, start: str, place: str) -> str:
     manifest["config"] = put(json.dumps(config).encode(), manifest["config"])
     index["manifests"] = [put(json.dumps(manifest).encode(), index["manifests"][0])]
     blobs |= {"oci-layout": content["oci-layout"], "index.json": json.dumps(index).encode()}
-    with tarfile.open(target, "w") as archive:
-        for name, data in blobs.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
+    _write(target, *blobs.items())
     return str(index["manifests"][0]["digest"])
 
 

@@ -1,10 +1,12 @@
 """The base image: the one that the lock pins for this platform, and no other.
 
 It comes from a registry by its digest, through the engine, or from an archive that the caller
-brings, whose manifest must have that digest. Only its files are used.
+brings, whose manifest must have that digest: the engine is given a copy with that image alone.
+Only its files are used.
 """
 
 import asyncio
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,17 +126,12 @@ class Base:
                 raise BASE_IMAGE_UNAVAILABLE("the base image is an archive, and none is given")
             return image
         try:
-            archive = Archive.read(self.archive, self.platform)
+            found = Archive.read(self.archive, self.platform)
         except OSError as error:
             raise BASE_IMAGE_UNAVAILABLE(
                 f"the archive cannot be read: {error.strerror}", found=str(self.archive)
             ) from error
-        if image.digest not in archive.names:
-            raise BASE_IMAGE_MISMATCH(
-                f"{self.archive.name} is not the base image that is pinned",
-                found=archive.digest,
-                expected=image.digest,
-            )
+        _match(found, image, self.archive)
         return image
 
     async def ready(self, client: "dagger.Client") -> "Ready":
@@ -143,20 +140,32 @@ class Base:
         Raises:
             MinisealError: as `check`, `base-image-unusable`, `engine-failed`.
         """
-        image = self.check()
-        container = client.container()
-        if self.archive is not None:
-            file = client.host().file(str(self.archive.resolve()), no_cache=True)
-            container = container.import_(file)
-        else:
-            container = container.from_(f"{image.name}@{image.digest}")
-        try:
-            async with explained():
-                files = await container.rootfs().sync()
-        except MinisealError as error:
-            raise _unavailable(error, image) from error
+        image = await asyncio.to_thread(self.check)
+        with tempfile.TemporaryDirectory(prefix="miniseal-", ignore_cleanup_errors=True) as scratch:
+            container = client.container()
+            if self.archive is not None:
+                copy = Path(scratch) / "image.tar"
+                await asyncio.to_thread(self._copy, self.archive, image, copy)
+                container = container.import_(client.host().file(str(copy), no_cache=True))
+            else:
+                container = container.from_(f"{image.name}@{image.digest}")
+            try:
+                async with explained():
+                    files = await container.rootfs().sync()
+            except MinisealError as error:
+                raise _unavailable(error, image) from error
         async with explained():
             return await self._usable(files)
+
+    def _copy(self, archive: Path, image: BaseImage, target: Path) -> None:
+        """Write the pinned image alone: the engine might choose another from the archive."""
+        try:
+            found = Archive.copy(archive, self.platform, target)
+        except OSError as error:
+            raise BASE_IMAGE_UNAVAILABLE(
+                f"the archive cannot be copied: {error.strerror}", found=str(archive)
+            ) from error
+        _match(found, image, archive)
 
     async def _usable(self, files: "dagger.Directory") -> "Ready":
         if not await files.exists(_SHELL):
@@ -169,6 +178,15 @@ class Base:
         there = await asyncio.gather(*map(files.exists, paths))
         system = tuple(path for path, is_there in zip(paths, there, strict=True) if is_there)
         return Ready(files=files, system=system)
+
+
+def _match(found: Archive, image: BaseImage, archive: Path) -> None:
+    if image.digest not in found.names:
+        raise BASE_IMAGE_MISMATCH(
+            f"{archive.name} is not the base image that is pinned",
+            found=found.digest,
+            expected=image.digest,
+        )
 
 
 def _unavailable(error: MinisealError, image: BaseImage) -> MinisealError:
