@@ -23,8 +23,9 @@ from kit.dagger import DaggerEngineProcess
 from miniseal.formats.errors import MinisealError
 from miniseal.packager.image import platform
 from miniseal.packager.lock import OCI_ARCHIVE, BaseImage
-from miniseal.pipeline.engines import Exec, LocalEngine, Mount, Result, detect
+from miniseal.pipeline.engines import Exec, LocalEngine, Mount, Result, detect, outputs
 from miniseal.pipeline.engines.dagger import DaggerEngine, dockerfile
+from miniseal.pipeline.engines.dagger import engine as engines
 from miniseal.pipeline.engines.dagger.base import Ready
 
 pytestmark = pytest.mark.services
@@ -414,6 +415,47 @@ def test_what_must_not_leave_is_refused(engine: DaggerEngine, script: str) -> No
         shell(engine, script, outputs=("/build/out",), output_limit=1000)
 
     assert error.value.code == "output-refused"
+
+
+FORGED = """
+import json, os
+{}
+size = {{"folder": True, "bytes": 0, "entries": 0, "depth": 1}}
+said = {{"exit": 0, "stdout": "", "stderr": "", "sizes": {{"/build/out": size}}}}
+if not os.path.exists("/run/miniseal/left/answer.json"):
+    json.dump(said, open("/run/miniseal/left/answer.json", "w"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        ("open('/build/out/x', 'wb').truncate(1 << 31)", "output-refused"),
+        ("for n in range(5): os.mkdir(f'/build/out/{n}')", "output-refused"),
+        ("os.mkfifo('/run/miniseal/left/answer.json')", "engine-failed"),
+        ("os.symlink('/dev/zero', '/run/miniseal/left/answer.json')", "engine-failed"),
+    ],
+    ids=["huge", "many", "pipe", "link"],
+)
+def test_a_container_is_not_believed(
+    engine: DaggerEngine, monkeypatch: pytest.MonkeyPatch, script: str, code: str
+) -> None:
+    def prepare(command: Exec, stage: Path) -> tuple[dockerfile.Item, ...]:
+        placed = was(command, stage)
+        (stage / "program" / "inside.py").write_text(FORGED.format(script) + f"# {time.time()}")
+        return placed
+
+    was = engines._prepare
+    monkeypatch.setattr(engines, "_prepare", prepare)
+    monkeypatch.setattr(outputs, "ENTRIES_LIMIT", 4)
+    monkeypatch.setattr(outputs, "collect", None)
+    start = time.monotonic()
+
+    with pytest.raises(MinisealError) as error:
+        run(engine, "true", outputs=("/build/out",), output_limit=1000)
+
+    assert error.value.code == code
+    assert time.monotonic() - start < 20
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ It runs when every process of the command is gone, so nothing changes under it. 
 looked at.
 """
 
+import contextlib
 import os
 import shutil
 import stat
@@ -15,7 +16,7 @@ from miniseal.pipeline.engines import staging
 from miniseal.pipeline.engines.engine import Exec
 from miniseal.pipeline.engines.sandbox import Step
 
-__all__ = ["ENTRIES_LIMIT", "OUTPUT_MISSING", "OUTPUT_REFUSED", "collect"]
+__all__ = ["ENTRIES_LIMIT", "OUTPUT_MISSING", "OUTPUT_REFUSED", "check_size", "collect"]
 
 OUTPUT_MISSING = Code(
     "output-missing",
@@ -55,6 +56,25 @@ def collect(command: Exec, steps: tuple[Step, ...], keep: Path) -> dict[str, Pat
         _copy_tree(way[-1], target, path, room, depth=1)
         folders[path] = target
     return folders
+
+
+def check_size(folder: Path, command: Exec) -> None:
+    """Refuse what has come of the outputs so far, where that alone is too much.
+
+    Raises:
+        VerificationError: `output-refused`.
+    """
+    room = [command.output_limit, ENTRIES_LIMIT + len(command.outputs)]
+    pending = [folder]
+    while pending:
+        with contextlib.suppress(FileNotFoundError):  # it is being written
+            for entry, status in _entries(pending.pop(), "an output"):
+                room[1] -= 1
+                if stat.S_ISDIR(status.st_mode):
+                    pending.append(entry)
+                else:
+                    room[0] -= status.st_size
+                _check_room(room)
 
 
 def _copy_tree(source: Path, target: Path, shown: str, room: list[int], *, depth: int) -> None:

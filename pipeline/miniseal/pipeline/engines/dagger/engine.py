@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import uuid
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -41,6 +41,8 @@ ISOLATION = "container-without-network"
 _PYTHON = sandbox.Python(path=dockerfile.PYTHON, home=None, libraries=None)
 _GRACE_SECONDS = 300.0
 _LINE_LIMIT = 4096
+_TAKEN = "taken"
+_LOOK_SECONDS = 0.2
 
 
 class DaggerEngine:
@@ -147,7 +149,7 @@ class DaggerEngine:
             raise ENGINE_FAILED("the engine did not end a command in time") from error
         keep = Path(tempfile.mkdtemp(dir=self._folder))
         steps = tuple(
-            Step("rw", path, str(stage / f"taken{number}"))
+            Step("rw", path, str(stage / _TAKEN / str(number)))
             for number, path in enumerate(command.outputs)
         )
         folders = await asyncio.to_thread(outputs.collect, command, steps, keep)
@@ -241,12 +243,40 @@ async def _build(built: "dagger.Container", command: Exec, stage: Path) -> Answe
         EnvironmentalError: `engine-failed`, `exec-timeout`.
         VerificationError: `output-refused`.
     """
+    import dagger
+
+    if not await built.exists(
+        dockerfile.ANSWER,
+        expected_type=dagger.ExistsType.REGULAR_TYPE,
+        do_not_follow_symlinks=True,
+    ):  # reading a pipe would never end
+        raise ENGINE_FAILED("the container's answer is no file")
     file = built.file(dockerfile.ANSWER)
     size = await file.size()
     if size > answers.LIMIT:
         raise ENGINE_FAILED("the container says too much", found=f"{size} bytes")
     answer = answers.read(await file.contents(), command)
+    (stage / _TAKEN).mkdir()
     for number, path in enumerate(command.outputs):
         if path in answer.folders:
-            await built.directory(path).export(str(stage / f"taken{number}"))
+            target = stage / _TAKEN / str(number)
+            await _watched(built.directory(path).export(str(target)), command, stage / _TAKEN)
     return answer
+
+
+async def _watched(exporting: Awaitable[object], command: Exec, folder: Path) -> None:
+    """Let outputs come into a folder until they are there, or too large: sizes may be lies.
+
+    Raises:
+        VerificationError: `output-refused`.
+    """
+    export = asyncio.ensure_future(exporting)
+    try:
+        is_done = False
+        while not is_done:
+            done, _ = await asyncio.wait({export}, timeout=_LOOK_SECONDS)
+            is_done = bool(done)
+            await asyncio.to_thread(outputs.check_size, folder, command)
+        await export
+    finally:
+        export.cancel()
