@@ -288,8 +288,22 @@ def test_a_secret_in_an_asset_or_in_the_data_of_the_wasm_is_refused(bench: Bench
     package = bench.package()
 
     places = {item.target for item in package.secrets}
-    assert places == {"assets/config.json", "app.wasm.strings.txt"}
+    assert places == {"assets/config.json", "app.wasm", "app.wasm.strings.txt"}
     assert bench.refused(package=package) == "secret-found"
+
+
+def test_a_secret_in_a_binary_asset_or_behind_a_zero_byte_is_refused(bench: Bench) -> None:
+    bench.write("src/main.ts", b"\0\n// " + token().encode())
+    bench.write(
+        "assets/a.png",
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0tEXtComment\0" + token().encode() + b"\0\xff",
+    )
+
+    source, package = bench.source(), bench.package()
+
+    assert {item.target for item in source.secrets} == {"src/main.ts", "assets/a.png"}
+    assert {item.target for item in package.secrets} == {"assets/a.png"}
+    assert bench.refused(source=source) == bench.refused(package=package) == "secret-found"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -197,6 +197,29 @@ def test_a_secret_is_found_wherever_it_lies(scanner: Scanner, tree: Path, name: 
     ]
 
 
+@pytest.mark.parametrize("name", ["a.ts", "icon.png", "font.woff2", "app.wasm", "x.bin"])
+@pytest.mark.parametrize("mode", ["source", "package"])
+def test_a_secret_is_found_behind_control_bytes(
+    scanner: Scanner, tree: Path, name: str, mode: str
+) -> None:
+    start = {"a.ts": b"\0", "icon.png": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"}.get(
+        name, b"\0asm\1\0\0\0"
+    )
+    (tree / name).write_bytes(start + b"\n" + secret().encode() + b"\xff\0")
+
+    scan = run(getattr(scanner, mode)(tree))
+
+    assert {(item.rule, item.target) for item in scan.secrets} == {("github-pat", name)}
+
+
+def test_a_secret_is_found_in_a_text_of_two_bytes_each(scanner: Scanner, tree: Path) -> None:
+    (tree / "a.ts").write_bytes(f"// first\n{secret()}".encode("utf-16"))
+
+    scan = run(scanner.source(tree))
+
+    assert [(item.target, item.line) for item in scan.secrets] == [("a.ts", 2)]
+
+
 def test_configuration_in_the_tree_is_not_read(scanner: Scanner, tree: Path) -> None:
     write(tree, "package-lock.json", NPM_LOCK)
     write(tree, "a.txt", secret() + "// trivy:ignore:github-pat gitleaks:allow\n")

@@ -1,15 +1,18 @@
 """What the scanner gets to see of a tree: its files, and each of them again under a neutral name.
 
 No rule about folders, names or endings, the scanner's or somebody else's, applies to a neutral
-name. Comments with which a file would switch checks off for itself are broken on the way, and bills
-of materials are left out, because each of them is scanned by itself. The tree is not changed.
+name. The scanner looks for no secrets in a file that seems to be binary, so the texts of one are
+there as a file of their own. Comments with which a file would switch checks off for itself are
+broken on the way, and bills of materials are left out, because each of them is scanned by itself.
+The tree is not changed.
 """
 
 import mmap
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +21,11 @@ __all__ = ["View"]
 _TREE, _PLAIN = "tree", "plain"
 # The ending of a file in which the scanner looks for secrets and for licences.
 _ENDING = ".txt"
+# The ending of one in which it looks for secrets alone.
+_TEXTS_ENDING = ".strings"
+_CONTROL = re.compile(rb"[\0-\x08\x0b\x0e-\x1f\x7f]")
+# What may be a text in a binary file: ASCII, also as UTF-16; ends of lines, which are counted.
+_TEXT = re.compile(rb"(?:[\t\x20-\x7e]\0){5,}[\t\x20-\x7e]\0?|[\t\x20-\x7e]{6,}|\n")
 _INLINE = re.compile(rb"(?i)(trivy|tfsec):(?=ignore)")
 
 
@@ -41,10 +49,13 @@ class View:
         names: dict[str, str] = {}
         for part in (_TREE, _PLAIN):
             (folder / part).mkdir()
-        for path in _regular(tree):
-            neutral = f"{_PLAIN}/{len(names):06}{_ENDING}"
+        for number, path in enumerate(_regular(tree)):
+            neutral = f"{_PLAIN}/{number:06}{_ENDING}"
             names[neutral] = path
             _lay(tree / path, folder / neutral)
+            texts = f"{_PLAIN}/{number:06}{_TEXTS_ENDING}"
+            names[texts] = path
+            _lay_texts(tree / path, folder / texts)
             if path not in without:
                 (folder / _TREE / path).parent.mkdir(parents=True, exist_ok=True)
                 _link(folder / neutral, folder / _TREE / path)
@@ -67,19 +78,34 @@ def _regular(tree: Path) -> Iterator[str]:
 
 
 def _lay(source: Path, target: Path) -> None:
-    if _silences(source):
+    with _content(source) as content:
+        is_silent = _INLINE.search(content) is not None
+    if is_silent:
         target.write_bytes(_INLINE.sub(rb"\1_", source.read_bytes()))
         shutil.copymode(source, target)
     else:
         _link(source, target)
 
 
-def _silences(path: Path) -> bool:
+def _lay_texts(source: Path, target: Path) -> None:
+    """Write the texts of a binary file, each in the line that it has there; nothing of a text."""
+    with _content(source) as content:
+        if _CONTROL.search(content) is None:
+            return
+        with target.open("wb") as file:
+            for match in _TEXT.finditer(content):
+                text = match[0].replace(b"\0", b"")
+                file.write(text if text == b"\n" else text + b" ")
+
+
+@contextmanager
+def _content(path: Path) -> Generator[mmap.mmap | bytes]:
     with path.open("rb") as file:
         if not os.fstat(file.fileno()).st_size:
-            return False
+            yield b""
+            return
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return _INLINE.search(content) is not None
+            yield content
 
 
 def _link(source: Path, target: Path) -> None:

@@ -69,6 +69,30 @@ def test_a_target_is_a_path_of_the_tree(tree: Path, folder: Path, target: str, p
 
 
 @pytest.mark.parametrize(
+    ("data", "texts"),
+    [
+        (b"\0\nkey = 'secret'\r\n\tmore ones\n", b"\nkey = 'secret' \n\tmore ones \n"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rtEXtComment\0a text\xff", b"\n\ntEXtComment a text "),
+        (b"\xff\xfe" + "key: 'secret'\nfurther".encode("utf-16-le"), b"key: 'secret' \nfurther "),
+        (b"\xfe\xff" + "key: 'secret'\nfurther".encode("utf-16-be"), b"key: 'secret' \nfurther "),
+        (b"text" * 5000 + b"\x7f", b"text" * 5000 + b" "),
+    ],
+)
+def test_the_texts_of_a_binary_file_are_there_as_well(
+    tree: Path, folder: Path, data: bytes, texts: bytes
+) -> None:
+    (tree / "a").write_bytes(data)
+
+    view = View.of(tree, folder, without=())
+
+    files = laid(folder)
+    assert files["tree/a"] == files["plain/000000.txt"] == data
+    assert files["plain/000000.strings"] == texts
+    assert view.place("plain/000000.strings") == "a"
+    assert "plain/000001.strings" not in files
+
+
+@pytest.mark.parametrize(
     ("text", "seen"),
     [
         (b"# trivy:ignore:DS-0002\n", b"# trivy_ignore:DS-0002\n"),
