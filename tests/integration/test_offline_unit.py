@@ -24,8 +24,9 @@ else:
 
 @pytest.fixture
 def alone() -> list[str]:
-    """Goes before a command: a network namespace without interfaces, for the same user."""
-    return ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--map-current-user", "--net"]
+    """Goes before a command: a network namespace in which nothing but itself can be reached."""
+    user = [] if os.geteuid() == 0 else ["--map-root-user"]
+    return ["unshare", *user, "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
 
 
 def test_the_namespace_has_no_network(alone: list[str]) -> None:

@@ -186,7 +186,7 @@ class TestWhatItPrints:
         assert document["error"] is None
         assert result.keys() == {
             *("app_id", "version", "package", "wasm_artifact", "image", "warnings"),
-            *("reference", "published", "tags", "evidence", "unchanged"),
+            *("reference", "published", "tags", "evidence", "suppressed", "unchanged"),
         }
         assert (result["app_id"], result["version"]) == (APP, {"code": 2, "name": VERSION})
         assert result["reference"] == f"oci:{first.layout}"

@@ -116,7 +116,13 @@ def run_in_terminal(
     """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-    environ = {**os.environ, "TERM": "xterm-256color", "CI": "", **(env or {})}
+    plain = {
+        "TERM": "xterm-256color",
+        "CI": "",
+        "COLUMNS": "",
+        "LINES": "",
+    }  # the size is the pty's
+    environ = {**os.environ, **plain, **(env or {})}
     environ = {name: text for name, text in environ.items() if text}
     screen = Screen(columns)
     with subprocess.Popen(

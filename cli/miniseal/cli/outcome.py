@@ -4,6 +4,7 @@ stdout is data, stderr is talk. A failure is shown the same way in both forms, a
 the error family's (docs/reference/exit-codes).
 """
 
+import importlib
 import json
 import sys
 from collections.abc import Mapping
@@ -24,6 +25,8 @@ EXTRA_MISSING = Code(
     cause="miniseal was installed without the extra that the command belongs to",
     remedy="install miniseal[all]",
 )
+_BROUGHT_BY = {"pipeline": "platformdirs", "sign": "securesystemslib"}
+"""A small package of each extra that a command can need."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +89,8 @@ class Verb(click.Command):
 
     def _outcome(self, ctx: click.Context) -> Outcome:
         try:
+            if self.extra is not None:  # first of all, not when a package is at last imported
+                importlib.import_module(_BROUGHT_BY[self.extra])
             outcome: Outcome = super().invoke(ctx)
         except ModuleNotFoundError as error:
             if self.extra is None or (error.name or "").startswith("miniseal"):

@@ -177,7 +177,7 @@ async def release(root: Path, shop: Workshop, given: Release) -> Released | None
             await runner.reach(goal)
             return Released(packed=runner.results[PACK]) if PACK in runner.results else None
         packed = await runner.reach(PACK)
-        held = None if given.resign else _held(job, runner.results, shop.repeated())
+        held = _held(job, runner.results, shop.repeated(), resign=given.resign)
         if held is not None:
             shop.events.emit("publish", "cached", package=held.package.digest)
             tags = tuple(publish.tags_of(packed))
@@ -217,8 +217,8 @@ async def plan_release(root: Path, shop: Workshop, given: Release) -> ReleasePla
             STEPS, job, cache=shop.cache, project=shop.place(root), again=again
         )
         held = None
-        if PACK in known and not given.resign:
-            held = _held(job, known, again)
+        if PACK in known:
+            held = _held(job, known, again, resign=given.resign)
         goal = _step(given.until) if given.until else PACK if held else TAG
         steps = until(goal, planned)
         signs = any(step.name == SIGN.name and step.state != "skipped" for step in steps)
@@ -230,7 +230,7 @@ async def plan_release(root: Path, shop: Workshop, given: Release) -> ReleasePla
         )
 
 
-def _held(job: Job, results: Results, again: frozenset[str]) -> Verdict | None:
+def _held(job: Job, results: Results, again: frozenset[str], *, resign: bool) -> Verdict | None:
     """What a host says of the release that the store holds, if its evidence is to be kept.
 
     Raises:
@@ -238,7 +238,7 @@ def _held(job: Job, results: Results, again: frozenset[str]) -> Verdict | None:
     """
     if not publish.is_tagged(job.publishing.store, results[PACK]):
         return None
-    if again and PACK.name not in again:
+    if resign or (again and PACK.name not in again):
         return None  # somebody wants new evidence for the same content
     try:
         return verdict(job, results)
