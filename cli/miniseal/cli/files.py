@@ -2,10 +2,10 @@
 
 import os
 import stat
-import tempfile
 from pathlib import Path
 
 from miniseal.formats.errors import Code, UsageError
+from miniseal.pipeline.whole import write_whole
 
 __all__ = ["FILE_UNUSABLE", "read_file", "write_file"]
 
@@ -47,15 +47,6 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            try:
-                file.write(data)
-                file.flush()
-                os.fchmod(file.fileno(), mode)
-                os.fsync(file.fileno())
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        write_whole(path, data, mode=mode)
     except OSError as error:
         raise FILE_UNUSABLE(f"cannot write {path}: {error.strerror}") from error

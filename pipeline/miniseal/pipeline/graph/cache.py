@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import cast
 
 from miniseal.formats.errors import Code, EnvironmentalError
+from miniseal.pipeline.whole import write_whole
 
 __all__ = ["CACHE_UNUSABLE", "LIMIT", "Entry", "StepCache"]
 
@@ -161,16 +161,7 @@ class StepCache:
             self._folder.parent.mkdir(parents=True, exist_ok=True)
             self._folder.mkdir(mode=0o700, exist_ok=True)  # who writes here, writes what is signed
             path.parent.mkdir(exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=path.parent, prefix=".")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(name, path)  # noqa: PTH105 - a rename, atomic
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+            write_whole(path, data, mode=0o600)
         except OSError as error:
             raise _unusable(path, error) from error
 

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BufferedReader
@@ -26,6 +25,7 @@ from miniseal.formats.errors import (
 from miniseal.formats.members import Members
 from miniseal.pipeline.trivy import bolt
 from miniseal.pipeline.trivy.osv import ADVISORY_LIMIT, ECOSYSTEMS, Advisory, Affected
+from miniseal.pipeline.whole import write_whole
 
 __all__ = [
     "DATABASE_INVALID",
@@ -169,8 +169,8 @@ def build(advisories: Path, out: Path, *, updated: int) -> Database:
         found = [_read(path, advisories) for path in files]
         data = bolt.write(_buckets(advisory for advisory in found if not advisory.withdrawn))
         out.mkdir(parents=True, exist_ok=True)
-        _replace(out / "trivy.db", data)
-        _replace(out / "metadata.json", _metadata(updated))
+        write_whole(out / "trivy.db", data)
+        write_whole(out / "metadata.json", _metadata(updated))
     except OSError as error:
         raise DATABASE_MISSING(f"the database cannot be made: {error}") from error
     return Database.open(out)
@@ -250,18 +250,3 @@ def _metadata(updated: int) -> bytes:
     text = times.to_text(updated)
     fields = {"Version": 2, "UpdatedAt": text, "NextUpdate": text, "DownloadedAt": text}
     return _text(fields).encode()
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    handle, name = tempfile.mkstemp(dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
