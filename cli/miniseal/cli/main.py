@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import metadata
+from types import FrameType
 
 try:
     import click
@@ -109,9 +110,19 @@ def _named(error: Exception) -> MinisealError:
     return UNEXPECTED(f"unexpected {type(error).__name__}: {error}")
 
 
+def _terminate(_: int, frame: FrameType | None) -> None:
+    """Do what Ctrl-C does at this moment.
+
+    While an event loop runs that is to cancel its task. To raise there could leave a lock of the
+    standard library taken for ever, and the clean-up would wait for it.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)
+
+
 def run() -> None:
     """The console script; TERM ends it as Ctrl-C does, so that nothing is left behind."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         code = main()
         if sys.stdout is not None:  # as it is where it was closed from the start

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import click
 import pytest
@@ -149,3 +151,28 @@ def test_every_command_explains_itself() -> None:
         command = cli.get_command(context, name)
         assert command is not None
         assert command.help
+
+
+TERMINATED = """
+import asyncio, os, signal
+from miniseal.cli import main
+signal.signal(signal.SIGTERM, main._terminate)
+
+async def work():
+    os.kill(os.getpid(), signal.SIGTERM)
+    print("not in the middle of anything", flush=True)
+    await asyncio.sleep(60)
+
+try:
+    asyncio.run(work())
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_a_term_signal_cancels_and_never_raises_in_the_middle_of_the_work() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TERMINATED], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert done.stdout.splitlines() == ["not in the middle of anything", "interrupted"]
