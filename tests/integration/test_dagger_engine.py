@@ -273,7 +273,7 @@ def test_a_flood_of_lines_holds_nothing_up(engine: DaggerEngine) -> None:
 
     assert result.exit_code == 0
     assert lines[0] == "a line"
-    assert set(lines) <= {"a line", "end"}
+    assert set(lines[:-1]) <= {"a line", "end"}  # the last may be cut: what is too much is lost
 
 
 def test_nobody_else_is_listened_to(engine: DaggerEngine) -> None:
