@@ -162,10 +162,10 @@ class TestAttest:
         package = tags(platform.layout)[VERSION]
         (found,) = [each for each in attached(platform.layout, package) if each.kind == VEX]
         assert result.keys() == {
-            *("app_id", "package", "predicateType", "bundle", "referrer", "key")
+            *("app_id", "package", "predicate_type", "bundle", "referrer", "key")
         }
         assert (result["app_id"], result["package"]) == (APP, package)
-        assert result["predicateType"] == VEX
+        assert result["predicate_type"] == VEX
         assert found.bundle["verificationMaterial"]["publicKey"]["hint"] == result["key"]
 
     def test_the_wasm_artifact_and_the_image_stay_as_they_are(self, platform: Platform) -> None:

@@ -46,7 +46,7 @@ def command(reference: str, predicate: Path, kind: str, key: Path) -> Outcome:
         result={
             "app_id": done.app_id,
             "package": done.package.digest,
-            "predicateType": done.predicate_type,
+            "predicate_type": done.predicate_type,
             "bundle": done.bundle,
             "referrer": done.referrer.digest,
             "key": signer.hint,
