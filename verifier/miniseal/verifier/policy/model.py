@@ -17,13 +17,19 @@ __all__ = [
     "Document",
     "Host",
     "KeyFile",
+    "Layout",
     "Limits",
     "Namespace",
     "Permission",
     "Provenance",
+    "Rebuilders",
     "Require",
     "Sbom",
     "Signer",
+    "SummaryVerifier",
+    "Trust",
+    "Tuf",
+    "Verification",
     "Vulnerabilities",
 ]
 
@@ -47,17 +53,70 @@ class KeyFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signer:
-    """`[signer.NAME]`: who.
+    """`[signer.NAME]`: who, by keys or by what a Sigstore certificate says, never both.
+
+    Patterns have `*` for any characters, also none, and match in full.
 
     Attributes:
         keys: distinct.
         threshold: how many distinct keys have to say the same kind of thing, one bundle each.
+        issuer: the OIDC issuer that the certificate names, exactly.
+        identity: the certificate's subject alternative name, exactly.
+        identity_pattern: or as a pattern.
+        source_repository_id: of the repository that the workflow ran for, exactly. The subject
+            alternative name is the called workflow's, so any caller of it would pass without this.
+        source_owner_id: of that repository's owner, exactly.
+        source_ref: that the workflow ran for, a pattern.
+        runner_environment: `github-hosted` or `self-hosted`, exactly.
+        build_trigger: the event that started the workflow, exactly.
     """
 
     __pydantic_config__: ClassVar = _STRICT
 
-    keys: tuple[KeyFile, ...]
+    keys: tuple[KeyFile, ...] = ()
     threshold: int = 1
+    issuer: str | None = None
+    identity: str | None = None
+    identity_pattern: str | None = None
+    source_repository_id: str | None = None
+    source_owner_id: str | None = None
+    source_ref: str | None = None
+    runner_environment: str | None = None
+    build_trigger: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuf:
+    """`[trust.tuf]`: a TUF repository that has the trusted root.
+
+    Attributes:
+        url: where its metadata are; targets are below `targets/`.
+        root: its first root metadata, a file below the policy's folder: what all else hangs on.
+        target: the trusted root's path among the targets.
+    """
+
+    __pydantic_config__: ClassVar = _STRICT
+
+    url: str
+    root: str
+    target: str = "trusted_root.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """`[trust]`: what keyless signatures are verified with, a file or a TUF repository.
+
+    Attributes:
+        trusted_root: a file of the Sigstore trusted root, below the policy's folder.
+        tuf: or the repository that `miniseal refresh` brings it from.
+        max_age: the longest time since the last refresh; with `tuf` alone, and mandatory there.
+    """
+
+    __pydantic_config__: ClassVar = _STRICT
+
+    trusted_root: str | None = None
+    tuf: Tuf | None = None
+    max_age: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +161,8 @@ class Provenance:
         signers: one of them, with a builder that is theirs.
         min_level: of that builder.
         source: the URI that the source has to have been taken from, exactly, or None.
+        ref: the ref that the source has to have been at, a pattern, or None.
+        max_age: since the build ended.
     """
 
     __pydantic_config__: ClassVar = _STRICT
@@ -109,6 +170,8 @@ class Provenance:
     signers: tuple[str, ...]
     min_level: int = 1
     source: str | None = None
+    ref: str | None = None
+    max_age: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,11 +182,13 @@ class Sbom:
         signers: who may list the parts.
         deny_licenses: SPDX identifiers, or patterns such as `GPL-*`, that no part may be under.
         unknown_licenses: what becomes of a part without a known licence.
+        max_age: since it was signed, by a verified time, which only keyless signatures have.
     """
 
     __pydantic_config__: ClassVar = _STRICT
 
     signers: tuple[str, ...]
+    max_age: str | None = None
     deny_licenses: tuple[str, ...] = ()
     unknown_licenses: Literal["allow", "refuse"] = "allow"
 
@@ -156,21 +221,95 @@ class Checks:
     Attributes:
         signers: who may say.
         passed: every one of these has to be said to have passed, and nothing to have failed.
+        max_age: since it was signed, by a verified time, which only keyless signatures have.
     """
 
     __pydantic_config__: ClassVar = _STRICT
 
     signers: tuple[str, ...]
     passed: tuple[str, ...]
+    max_age: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """`require.capabilities`: one SCAI report by one of these signers."""
+    """`require.capabilities`: one SCAI report by one of these signers.
+
+    Attributes:
+        signers: who may report.
+        max_age: since it was signed, by a verified time, which only keyless signatures have.
+    """
 
     __pydantic_config__: ClassVar = _STRICT
 
     signers: tuple[str, ...]
+    max_age: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilders:
+    """`require.rebuilders`: others who built the same package digest from source.
+
+    Attributes:
+        signers: who may have rebuilt; no publisher of the namespace.
+        agree: how many of them, with distinct builder ids, have to have got the same package.
+    """
+
+    __pydantic_config__: ClassVar = _STRICT
+
+    signers: tuple[str, ...]
+    agree: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryVerifier:
+    """Who may sum up a verification, and as which verifier.
+
+    Attributes:
+        signer: by name; no publisher of the namespace.
+        id: `verifier.id`, exactly.
+    """
+
+    __pydantic_config__: ClassVar = _STRICT
+
+    signer: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """`require.verification`: the latest verification summary by one of these verifiers.
+
+    Attributes:
+        verifiers: pairs of signer and verifier's id.
+        max_age: since the verification.
+        levels: each has to be among the summary's verified levels.
+        policies: digests of policies, one of which has to have been verified by; empty for any.
+    """
+
+    __pydantic_config__: ClassVar = _STRICT
+
+    verifiers: tuple[SummaryVerifier, ...]
+    max_age: str
+    levels: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """`require.layout`: an in-toto layout, over the links of those who ran its steps.
+
+    Attributes:
+        file: the signed layout, below the policy's folder.
+        signers: one of whom has to have signed the layout.
+        functionaries: the layout's key ids, each with the name of the signer that it stands for.
+    """
+
+    __pydantic_config__: ClassVar = _STRICT
+
+    file: str
+    signers: tuple[str, ...]
+    functionaries: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +323,9 @@ class Require:
     vulnerabilities: Vulnerabilities | None = None
     checks: Checks | None = None
     capabilities: Capabilities | None = None
+    rebuilders: Rebuilders | None = None
+    verification: Verification | None = None
+    layout: Layout | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,6 +430,7 @@ class Document:
         namespace: unique patterns.
         permission: by name.
         host: the host that the policy is for.
+        trust: what keyless signatures are verified with; None where there are no keyless signers.
         deny: what is refused whatever speaks for it.
     """
 
@@ -300,6 +443,7 @@ class Document:
     signer: dict[str, Signer]
     namespace: tuple[Namespace, ...]
     host: Host
+    trust: Trust | None = None
     builder: tuple[Builder, ...] = ()
     permission: dict[str, Permission] = field(default_factory=dict[str, Permission])
     deny: tuple[Deny, ...] = ()
