@@ -1,0 +1,123 @@
+"""What keyless signatures are verified with: a Sigstore trusted root, and how long it counts.
+
+It comes from a file of the policy, or from trust material: the metadata of a TUF repository as the
+last `miniseal refresh` found them, kept as they came. They are verified again each time, from the
+root that the policy pins, by `signatures.tuf`; no cache is believed. Nothing is fetched here, and
+what the trusted root says is read by those who verify with it.
+"""
+
+from dataclasses import dataclass
+
+from miniseal.formats.digest import sha256
+from miniseal.formats.errors import Code, VerificationError
+from miniseal.formats.times import to_text
+from miniseal.verifier.signatures.material import TRUST_INVALID, Material
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from miniseal.verifier.policy.policy import Policy
+
+__all__ = ["CLOCK_SKEW", "TRUST_MISSING", "TRUST_STALE", "TrustedRoot", "of_policy", "read_material"]
+
+TRUST_MISSING = Code(
+    "trust-missing",
+    VerificationError,
+    meaning="the policy has its trusted root from a TUF repository, and nothing was refreshed yet",
+    cause="a new state, a new machine, or a verification that was not told where the material is",
+    remedy="run `miniseal refresh` with this policy, then again",
+)
+TRUST_STALE = Code(
+    "trust-stale",
+    VerificationError,
+    meaning="the trust material is too old to be relied on",
+    cause="it was last refreshed longer ago than the policy allows, or its metadata has expired",
+    remedy="run `miniseal refresh`; if that does not help, the repository itself is not kept up",
+)
+
+CLOCK_SKEW = 300
+"""Seconds that the material may come from the future by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustedRoot:
+    """A Sigstore trusted root whose origin was checked.
+
+    Attributes:
+        data: the JSON document as it came.
+        digest: of `data`.
+        ends: seconds since 1970 from which it must not be relied on; None for a policy's own file.
+    """
+
+    data: bytes
+    digest: str
+    ends: int | None
+
+    @classmethod
+    def of_file(cls, data: bytes) -> "TrustedRoot":
+        """The trusted root that a policy has as a file: good for as long as the policy is."""
+        return cls(data=data, digest=sha256(data), ends=None)
+
+
+def of_policy(policy: "Policy", material: bytes | None, now: int) -> TrustedRoot | None:
+    """The trusted root that a policy demands; None for a policy that has managed keys alone.
+
+    Args:
+        policy: whose `[trust]` says where the trusted root comes from.
+        material: what `miniseal refresh` kept, or None where there is nothing.
+        now: seconds since 1970.
+
+    Raises:
+        VerificationError: `trust-missing`, `trust-invalid`, `trust-stale`.
+    """
+    trust = policy.document.trust
+    if trust is None:
+        return None
+    if trust.tuf is None:
+        if policy.trusted_root is None:
+            raise TRUST_MISSING("the policy has no trusted root")
+        return TrustedRoot.of_file(policy.trusted_root)
+    if material is None or policy.tuf_root is None:
+        raise TRUST_MISSING("there is no trust material", expected=f"from {trust.tuf.url}")
+    return read_material(
+        material,
+        pinned_root=policy.tuf_root,
+        target=trust.tuf.target,
+        max_age=policy.trust_max_age,
+        now=now,
+    )
+
+
+def read_material(
+    material: bytes, *, pinned_root: bytes, target: str, max_age: int, now: int
+) -> TrustedRoot:
+    """The trusted root in trust material, verified from the pinned root.
+
+    Args:
+        material: a file of `Material.to_bytes`, not trusted but for when it was refreshed.
+        pinned_root: TUF root metadata, trusted as it is; the material's root may be later.
+        target: the trusted root's path among the repository's top-level targets.
+        max_age: seconds since the last refresh.
+        now: seconds since 1970.
+
+    Raises:
+        VerificationError: `trust-invalid`, `trust-stale`.
+    """
+    from miniseal.verifier.signatures.tuf import verified  # 200 ms that only keyless needs
+
+    read = Material.from_bytes(material)
+    if read.refreshed > now + CLOCK_SKEW:
+        raise TRUST_INVALID(
+            "the trust material is from the future",
+            found=to_text(read.refreshed),
+            expected=f"{to_text(now)} or earlier",
+        )
+    data, expiries = verified(read, pinned_root, target)
+    ends = {**expiries, "the policy's max_age": read.refreshed + max_age}
+    first = min(ends, key=lambda each: ends[each])
+    if now >= ends[first]:
+        raise TRUST_STALE(
+            "the trust material is too old",
+            found=f"{first} ended at {to_text(ends[first])}",
+            expected=f"later than {to_text(now)}",
+        )
+    return TrustedRoot(data=data, digest=sha256(data), ends=ends[first])
