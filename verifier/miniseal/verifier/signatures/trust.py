@@ -11,13 +11,21 @@ from dataclasses import dataclass
 from miniseal.formats.digest import sha256
 from miniseal.formats.errors import Code, VerificationError
 from miniseal.formats.times import to_text
+from miniseal.verifier.policy.patterns import seconds
 from miniseal.verifier.signatures.material import TRUST_INVALID, Material
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from miniseal.verifier.policy.policy import Policy
 
-__all__ = ["CLOCK_SKEW", "TRUST_MISSING", "TRUST_STALE", "TrustedRoot", "of_policy", "read_material"]
+__all__ = [
+    "CLOCK_SKEW",
+    "TRUST_MISSING",
+    "TRUST_STALE",
+    "TrustedRoot",
+    "of_policy",
+    "read_material",
+]
 
 TRUST_MISSING = Code(
     "trust-missing",
@@ -82,7 +90,7 @@ def of_policy(policy: "Policy", material: bytes | None, now: int) -> TrustedRoot
         material,
         pinned_root=policy.tuf_root,
         target=trust.tuf.target,
-        max_age=policy.trust_max_age,
+        max_age=seconds(trust.max_age or "") or 0,
         now=now,
     )
 

@@ -2,11 +2,13 @@
 
 The client workflow of the TUF specification (section 5) over metadata that lie there whole: each
 root signed by the one before and by itself; timestamp, snapshot and top-level targets signed by the
-last root's roles; each of them and the target in the version and with the hashes that the one before
-names. Expiries are returned, not judged. What only a client with a past can notice, an older state
-of the repository, is for the refresh and for the host's state to notice. Delegations are not
+last root's roles; each of them and the target in the version and with the hashes that the one
+before names. Expiries are returned, not judged. What only a client with a past can notice, an older
+state of the repository, is for the refresh and for the host's state to notice. Delegations are not
 followed.
 """
+# pyright: reportPrivateImportUsage=false
+# tuf documents `tuf.api.metadata` as the home of these names, and has no list of exports
 
 from typing import TypeVar
 
@@ -105,7 +107,7 @@ def _signed(role: type[_Role], data: bytes, name: str, root: Root) -> _Role:
 def _read(role: type[_Role], data: bytes, name: str) -> Metadata[_Role]:
     loads(data, limit=max(len(data), ROOT_LIMIT), what=f"TUF {name}")  # tuf's own reader is lenient
     metadata = Metadata[_Role].from_bytes(data)
-    if not isinstance(metadata.signed, role):
+    if metadata.signed.type != role.type:
         raise TRUST_INVALID(
             f"the trust material's {name} is another role's",
             found=metadata.signed.type,
