@@ -100,7 +100,7 @@ def released(shared: Path, examples: Path, vulnerability_db: Path) -> Path:
 @pytest.fixture(scope="session")
 def dagger_tools() -> DaggerTools:
     """The Dagger engine's programs, for tests that start and kill engines of their own."""
-    return DaggerTools(folder=_service(programs.entry()), version=programs.VERSION)
+    return DaggerTools(folder=_service(programs.DAGGER.entry()), version=programs.DAGGER_VERSION)
 
 
 @pytest.fixture(scope="session")

@@ -147,7 +147,7 @@ def _show_share(bench: _Bench, project: Path, rounds: int) -> None:
 def _show_dagger(bench: _Bench, project: Path, rounds: int) -> None:
     """A warm release whose wasm an engine built, beside one whose wasm was built here."""
     base = image.entry()
-    tools = DaggerTools(folder=programs.entry(), version=programs.VERSION)
+    tools = DaggerTools(folder=programs.DAGGER.entry(), version=programs.DAGGER_VERSION)
     if not (base.is_dir() and tools.folder.is_dir()):
         show_fact("Dagger", "not measured: run `make services`")
         return

@@ -1,8 +1,9 @@
 """Fetch and build what the tests run beside the project: `make services`.
 
-Debian's packages first, then the Dagger engine, then the base image for containers. What is there
-already is left as it is. `--packages` stops after the packages, which are installed machine-wide,
-so that nothing changes under tests that run while the rest is built.
+Debian's packages first, then the Go programs (a private Sigstore, a Dagger engine), sigstore-js,
+and a base image for containers. What is there already is left as it is. `--packages` stops after
+Debian's, which are installed machine-wide, so that nothing changes under tests that run while the
+rest is built.
 
 Standard library only, for it runs before anything else is there.
 """
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from services import cache, image, programs, system
+from services import cache, image, node, programs, system
 
 
 def main() -> None:
@@ -28,7 +29,10 @@ def main() -> None:
         if packages := system.missing():
             _say(f"installing {' '.join(packages)}", lambda: system.install(packages))
         if not only:
-            _keep("building the Dagger engine (minutes, once)", programs.entry(), programs.make)
+            for built in (programs.SIGSTORE, programs.DAGGER):
+                what = f"building the programs of {built.name} (minutes, once)"
+                _keep(what, built.entry(), built.make)
+            _keep("installing sigstore-js", node.entry(), node.make)
             _keep("making a base image", image.entry(), image.make)
 
 

@@ -18,8 +18,10 @@ PACKAGES = {
     "git": "git",
     "iproute2": "ip",
     "iptables": "iptables",
+    "opensc": "pkcs11-tool",
     "runc": "runc",
     "slirp4netns": "slirp4netns",
+    "softhsm2": "softhsm2-util",
     "util-linux": "setpriv",
 }
 """A package, and the program or file that shows that it is installed."""
