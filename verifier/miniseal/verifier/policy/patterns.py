@@ -1,6 +1,7 @@
-"""The little languages inside a policy: app patterns, host patterns, import keys, ranges, ages.
+"""The little languages inside a policy: patterns of apps, hosts and texts, import keys, ages.
 
-Every pattern matches in full and on the boundaries of what it names, never as a substring. Texts
+Every pattern matches in full and on the boundaries of what it names, never as a substring, and in
+time linear in the text: none becomes a regular expression. Texts
 that are not of their language match nothing; `rules` refuses them when a policy is read.
 """
 
@@ -10,17 +11,23 @@ __all__ = [
     "app_matches",
     "codes",
     "host_matches",
+    "identity_matches",
     "import_matches",
     "is_app_pattern",
+    "is_email_pattern",
     "is_host_pattern",
     "offers",
+    "patterns_meet",
     "seconds",
     "specificity",
+    "text_matches",
+    "text_matches",
 ]
 
 _LABEL = r"[a-z][a-z0-9-]*"
 _APP = re.compile(rf"{_LABEL}(\.{_LABEL})+|{_LABEL}(\.{_LABEL})*\.\*")
 _HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+_EMAIL = re.compile(r"[^@/:\s]+@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _AGE = re.compile(r"([1-9][0-9]{0,5})([dhms])")
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _CODES = re.compile(r"([0-9]{1,16})|([0-9]{1,16})?\.\.([0-9]{1,16})?")
@@ -44,6 +51,23 @@ def specificity(pattern: str) -> tuple[bool, int]:
     return not pattern.endswith(".*"), pattern.count(".")
 
 
+def text_matches(pattern: str, text: str) -> bool:
+    """Whether all of `text` is the pattern, in which `*` stands for any characters, also none."""
+    head, *rest = pattern.split("*")
+    if not rest:
+        return text == pattern
+    *middle, tail = rest
+    at, end = len(head), len(text) - len(tail)
+    if end < at or not (text.startswith(head) and text.endswith(tail)):
+        return False
+    for part in middle:
+        found = text.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
+
+
 def is_host_pattern(text: str) -> bool:
     """Whether `text` is a lower-case host name or `*.domain`."""
     return len(text) <= 255 and _HOST.fullmatch(text) is not None
@@ -56,6 +80,51 @@ def host_matches(pattern: str, host: str) -> bool:
     if pattern.startswith("*."):
         return host.endswith(pattern[1:]) and len(host) > len(pattern) - 1
     return host == pattern
+
+
+def text_matches(pattern: str, text: str) -> bool:
+    """Whether the whole of `text` is `pattern`, in which `*` is any characters, also none."""
+    first, *middle = pattern.split("*")
+    if not middle:
+        return text == pattern
+    last = middle.pop()
+    end = len(text) - len(last)
+    if len(first) > end or not (text.startswith(first) and text.endswith(last)):
+        return False
+    at = len(first)
+    for part in middle:
+        found = text.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
+
+
+def patterns_meet(one: str, other: str) -> bool:
+    """Whether some text may match both; never False where one does."""
+    if "*" not in one:
+        return text_matches(other, one)
+    if "*" not in other:
+        return text_matches(one, other)
+    starts = one.partition("*")[0], other.partition("*")[0]
+    ends = one.rpartition("*")[2], other.rpartition("*")[2]
+    shared_start = starts[0].startswith(starts[1]) or starts[1].startswith(starts[0])
+    return shared_start and (ends[0].endswith(ends[1]) or ends[1].endswith(ends[0]))
+
+
+def is_email_pattern(text: str) -> bool:
+    """Whether `text` is an e-mail address, or a pattern of some at one exact domain."""
+    return len(text) <= 320 and _EMAIL.fullmatch(text) is not None
+
+
+def identity_matches(pattern: str, identity: str) -> bool:
+    """Whether a certificate's subject alternative name is as `pattern` says.
+
+    A pattern of e-mail addresses matches no URI: a workflow's ref may end like an address.
+    """
+    if is_email_pattern(pattern) and not is_email_pattern(identity):
+        return False
+    return text_matches(pattern, identity)
 
 
 def import_matches(allowed: str, key: str) -> bool:
