@@ -24,7 +24,7 @@ from miniseal.formats.errors import MinisealError
 from miniseal.formats.predicates.vulns import Vulns
 from miniseal.verifier import Policy, verify
 from miniseal.verifier.evidence import URIS
-from miniseal.verifier.policy.rules import POLICY_INVALID
+from miniseal.verifier.policy.values import POLICY_INVALID
 from miniseal.verifier.signatures.keys import PublicKey
 
 TOOL = sha256(b"a compiler")

@@ -11,7 +11,7 @@ from miniseal.formats.bundle import Bundle
 from miniseal.formats.digest import sha256
 from miniseal.formats.dsse import Envelope
 from miniseal.formats.errors import MinisealError
-from miniseal.verifier.policy.rules import POLICY_INVALID
+from miniseal.verifier.policy.values import POLICY_INVALID
 from miniseal.verifier.signatures.keys import PublicKey
 
 

@@ -167,15 +167,10 @@ def test_two_equal_patterns_are_refused() -> None:
     assert "twice" in message(POLICY.replace(NAMESPACE, NAMESPACE + NAMESPACE))
 
 
-@pytest.mark.parametrize("table", ["rebuilders", "layout"])
-def test_a_rule_of_a_later_version_is_refused_not_ignored(table: str) -> None:
-    later = f"[namespace.require.{table}]\nagree = 1\n\n[permission.storage]"
+def test_a_rule_of_a_later_version_is_refused_not_ignored() -> None:
+    later = "[namespace.require.accessibility]\nlevel = 1\n\n[permission.storage]"
 
-    assert table in message(POLICY.replace("[permission.storage]", later))
-
-
-def test_trust_for_keyless_signers_is_refused_not_ignored() -> None:
-    assert "trust" in message(POLICY + '\n[trust]\ntrusted_root = "root.json"\n')
+    assert "accessibility" in message(POLICY.replace("[permission.storage]", later))
 
 
 @pytest.mark.parametrize("text", ["version = ", "version = 1\nversion = 1", "\ufeffversion = 1"])

@@ -21,7 +21,6 @@ __all__ = [
     "seconds",
     "specificity",
     "text_matches",
-    "text_matches",
 ]
 
 _LABEL = r"[a-z][a-z0-9-]*"
@@ -51,23 +50,6 @@ def specificity(pattern: str) -> tuple[bool, int]:
     return not pattern.endswith(".*"), pattern.count(".")
 
 
-def text_matches(pattern: str, text: str) -> bool:
-    """Whether all of `text` is the pattern, in which `*` stands for any characters, also none."""
-    head, *rest = pattern.split("*")
-    if not rest:
-        return text == pattern
-    *middle, tail = rest
-    at, end = len(head), len(text) - len(tail)
-    if end < at or not (text.startswith(head) and text.endswith(tail)):
-        return False
-    for part in middle:
-        found = text.find(part, at, end)
-        if found < 0:
-            return False
-        at = found + len(part)
-    return True
-
-
 def is_host_pattern(text: str) -> bool:
     """Whether `text` is a lower-case host name or `*.domain`."""
     return len(text) <= 255 and _HOST.fullmatch(text) is not None
@@ -83,15 +65,14 @@ def host_matches(pattern: str, host: str) -> bool:
 
 
 def text_matches(pattern: str, text: str) -> bool:
-    """Whether the whole of `text` is `pattern`, in which `*` is any characters, also none."""
-    first, *middle = pattern.split("*")
-    if not middle:
+    """Whether all of `text` is the pattern, in which `*` stands for any characters, also none."""
+    head, *rest = pattern.split("*")
+    if not rest:
         return text == pattern
-    last = middle.pop()
-    end = len(text) - len(last)
-    if len(first) > end or not (text.startswith(first) and text.endswith(last)):
+    *middle, tail = rest
+    at, end = len(head), len(text) - len(tail)
+    if end < at or not (text.startswith(head) and text.endswith(tail)):
         return False
-    at = len(first)
     for part in middle:
         found = text.find(part, at, end)
         if found < 0:

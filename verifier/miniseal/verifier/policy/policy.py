@@ -1,7 +1,8 @@
-"""A policy as a whole: `policy.toml` read strictly, with the keys it names and one digest over all.
+"""A policy as a whole: `policy.toml`, read strictly, the files it names, and one digest over all.
 
 The policy's author is trusted; whoever can replace the file is not stopped here but by the serial
-and digest in the host's state. Nothing is verified here.
+and digest in the host's state. Nothing is verified here, and of trusted roots and layouts only the
+form is looked at.
 """
 
 import json
@@ -9,22 +10,25 @@ import os
 import stat
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from functools import cache
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from miniseal.formats.bundle import Bundle
 from miniseal.formats.digest import sha256
-from miniseal.formats.errors import Code, VerificationError
-from miniseal.formats.strictjson import canonical
+from miniseal.formats.errors import Code, FormatError, VerificationError
+from miniseal.formats.strictjson import canonical, loads
 from miniseal.formats.times import to_text
 from miniseal.verifier.host.head import PolicyMark
 from miniseal.verifier.host.load import POLICY_FILE, POLICY_FILE_LIMIT
-from miniseal.verifier.policy.model import Document, KeyFile, Namespace
+from miniseal.verifier.policy.independence import check_independence
+from miniseal.verifier.policy.model import Document, Namespace, Trust
 from miniseal.verifier.policy.patterns import app_matches, seconds, specificity
-from miniseal.verifier.policy.rules import POLICY_INVALID, check_document, invalid
+from miniseal.verifier.policy.rules import check_document
+from miniseal.verifier.policy.values import POLICY_INVALID, invalid
 from miniseal.verifier.signatures.keys import PublicKey
 
 if TYPE_CHECKING:
@@ -34,6 +38,9 @@ __all__ = ["NAMESPACE_UNKNOWN", "Policy"]
 
 _LINE_LIMIT = 16 * 1024
 # tomllib needs time quadratic in the number of dots of one key
+_FILES_LIMIT = 1000
+_TOTAL_LIMIT = 16 * POLICY_FILE_LIMIT
+_TRUSTED_ROOT = "application/vnd.dev.sigstore.trustedroot"
 
 NAMESPACE_UNKNOWN = Code(
     "namespace-unknown",
@@ -50,15 +57,21 @@ class Policy:
 
     Attributes:
         document: the members of policy.toml.
-        keys: the public keys of each signer.
+        keys: the public keys of each signer; none of a keyless one.
         files: name and digest of each file that the policy consists of, `policy.toml` first.
         digest: over `files`.
+        trusted_root: the Sigstore trusted root of `[trust]`, or None where it has no file.
+        tuf_root: the TUF root metadata that `[trust.tuf]` starts from, or None.
+        layouts: the signed in-toto layouts, by the file names that rules have for them.
     """
 
     document: Document
     keys: dict[str, tuple[PublicKey, ...]]
     files: tuple[tuple[str, str], ...]
     digest: str
+    trusted_root: bytes | None = None
+    tuf_root: bytes | None = None
+    layouts: dict[str, bytes] = field(default_factory=dict[str, bytes])
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> "Policy":
@@ -79,16 +92,31 @@ class Policy:
         """
         document = _document(data)
         check_document(document)
-        contents = {POLICY_FILE: data}
-        keys: dict[str, tuple[PublicKey, ...]] = {}
-        for name, signer in document.signer.items():
-            where = f"signer.{name}.keys"
-            keys[name] = tuple(_key(where, entry, contents, read) for entry in signer.keys)
-            if len({key.digest for key in keys[name]}) != len(keys[name]):
-                raise invalid(where, "has the same key in two files")
-        files = tuple((name, sha256(content)) for name, content in contents.items())
+        folder = _Folder(data, read)
+        keys = {
+            name: tuple(
+                folder.key(f"signer.{name}.keys", key.file, key.not_after) for key in signer.keys
+            )
+            for name, signer in document.signer.items()
+        }
+        digests = {name: frozenset(key.digest for key in owned) for name, owned in keys.items()}
+        for name, owned in keys.items():
+            if len(digests[name]) != len(owned):
+                raise invalid(f"signer.{name}.keys", "has the same key in two files")
+        check_independence(document, digests)
+        trusted_root, tuf_root = _trust(folder, document.trust)
+        layouts = _layouts(folder, document.namespace)
+        files = folder.files
         listed = [{"name": name, "digest": digest} for name, digest in sorted(files)]
-        return cls(document=document, keys=keys, files=files, digest=sha256(canonical(listed)))
+        return cls(
+            document=document,
+            keys=keys,
+            files=files,
+            digest=sha256(canonical(listed)),
+            trusted_root=trusted_root,
+            tuf_root=tuf_root,
+            layouts=layouts,
+        )
 
     @staticmethod
     def json_schema() -> dict[str, object]:
@@ -178,18 +206,82 @@ def _text(value: object) -> str:
     raise ValueError(f"policy has a {type(value).__name__}")
 
 
-def _key(
-    where: str, entry: KeyFile, contents: dict[str, bytes], read: Callable[[str], bytes]
-) -> PublicKey:
-    name = entry.file
-    if name == POLICY_FILE or not _is_inside(name):
-        raise invalid(where, "leads out of the policy's folder", name, "a path below it")
-    if name not in contents:
-        contents[name] = read(name)
-    not_after = _seconds(entry.not_after)
-    return PublicKey.from_pem(
-        contents[name], what=f"policy: {name}", code=POLICY_INVALID, not_after=not_after
-    )
+class _Folder:
+    """The files of a policy: each is read once, below the policy's own folder, within bounds."""
+
+    def __init__(self, own: bytes, read: Callable[[str], bytes]) -> None:
+        self._contents = {POLICY_FILE: own}
+        self._read = read
+
+    @property
+    def files(self) -> tuple[tuple[str, str], ...]:
+        return tuple((name, sha256(content)) for name, content in self._contents.items())
+
+    def content(self, where: str, name: str) -> bytes:
+        if name == POLICY_FILE or not _is_inside(name):
+            raise invalid(where, "leads out of the policy's folder", name, "a path below it")
+        if name not in self._contents:
+            self._contents[name] = self._read(name)
+            total = sum(map(len, self._contents.values()))
+            if len(self._contents) > _FILES_LIMIT or total > _TOTAL_LIMIT:
+                expected = f"at most {_FILES_LIMIT} files, of {_TOTAL_LIMIT} bytes together"
+                raise POLICY_INVALID("policy names too many files", expected=expected)
+        return self._contents[name]
+
+    def key(self, where: str, name: str, not_after: datetime | None) -> PublicKey:
+        return PublicKey.from_pem(
+            self.content(where, name),
+            what=f"policy: {name}",
+            code=POLICY_INVALID,
+            not_after=_seconds(not_after),
+        )
+
+    def json(self, where: str, name: str) -> tuple[bytes, dict[str, object]]:
+        data = self.content(where, name)
+        try:
+            value = loads(data, limit=POLICY_FILE_LIMIT, what=name, floats=True)
+        except FormatError as error:
+            raise invalid(where, f"is not JSON: {error.message}", name) from error
+        if not isinstance(value, dict):
+            raise invalid(where, "is no JSON object", name)
+        return data, value  # pyright: ignore[reportUnknownVariableType]
+
+
+def _trust(folder: _Folder, trust: Trust | None) -> tuple[bytes | None, bytes | None]:
+    """The bytes of the trusted root and of the TUF root, whichever `[trust]` has."""
+    if trust is None:
+        return None, None
+    if trust.tuf is not None:
+        where = "trust.tuf.root"
+        data, value = folder.json(where, trust.tuf.root)
+        signed = value.get("signed")
+        if not isinstance(signed, dict) or signed.get("_type") != "root":  # pyright: ignore[reportUnknownMemberType]
+            raise invalid(where, "is no TUF root metadata", trust.tuf.root, "such as 1.root.json")
+        return None, data
+    where, name = "trust.trusted_root", trust.trusted_root or ""
+    data, value = folder.json(where, name)
+    if not str(value.get("mediaType")).startswith(_TRUSTED_ROOT):
+        expected = f"{_TRUSTED_ROOT}+json, as `cosign trusted-root create` writes it"
+        raise invalid(where, "is no Sigstore trusted root", value.get("mediaType"), expected)
+    if not value.get("certificateAuthorities"):
+        raise invalid(where, "has no certificate authorities: it could never verify", name)
+    return data, None
+
+
+def _layouts(folder: _Folder, namespaces: tuple[Namespace, ...]) -> dict[str, bytes]:
+    layouts = dict[str, bytes]()
+    for index, namespace in enumerate(namespaces):
+        rule = namespace.require.layout
+        if rule is None:
+            continue
+        where = f"namespace[{index}].require.layout.file"
+        layouts[rule.file] = folder.content(where, rule.file)
+        try:
+            Bundle.from_bytes(layouts[rule.file])
+        except FormatError as error:
+            expected = "what `miniseal layout sign` writes"
+            raise invalid(where, f"is no bundle: {error.message}", rule.file, expected) from error
+    return layouts
 
 
 def _is_inside(name: str) -> bool:

@@ -5,7 +5,7 @@ been verified before: this compares words.
 """
 
 from miniseal.verifier.policy.model import Signer
-from miniseal.verifier.policy.patterns import text_matches
+from miniseal.verifier.policy.patterns import identity_matches, text_matches
 from miniseal.verifier.signatures.certificate import CertificateIdentity
 
 __all__ = ["matches"]
@@ -27,7 +27,8 @@ def matches(signer: Signer, identity: CertificateIdentity) -> bool:
 def _subject_matches(signer: Signer, subject: str) -> bool:
     if signer.identity is not None:
         return signer.identity_pattern is None and signer.identity == subject
-    return signer.identity_pattern is not None and text_matches(signer.identity_pattern, subject)
+    pattern = signer.identity_pattern
+    return pattern is not None and identity_matches(pattern, subject)
 
 
 def _ref_matches(pattern: str | None, ref: str | None) -> bool:
