@@ -7,7 +7,16 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PARTS = {
-    "miniseal.attestations": ["FileSigner", "Signer", "generate_key", "sign_statement"],
+    "miniseal.attestations": [
+        "FileSigner",
+        "KeyIdentity",
+        "KeySigner",
+        "KeylessIdentity",
+        "Signer",
+        "generate_key",
+        "open_signer",
+        "sign_statement",
+    ],
     "miniseal.cli": [],
     "miniseal.formats": [],
     "miniseal.packager": [

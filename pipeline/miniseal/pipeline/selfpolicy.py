@@ -8,7 +8,7 @@ it, which only the platform's own policy can. `policy_text` also starts a platfo
 from collections.abc import Iterable
 from string import Template
 
-from miniseal.attestations import Signer
+from miniseal.attestations import KeyIdentity, KeylessIdentity, Signer
 from miniseal.packager import ALWAYS, Project
 from miniseal.pipeline.steps.attest import BUILDER_DAGGER, BUILDER_ISOLATED, BUILDER_UNSAFE
 from miniseal.verifier import Policy
@@ -16,6 +16,7 @@ from miniseal.verifier import Policy
 __all__ = ["policy_of", "policy_text"]
 
 _KEY = "signer.pub"
+_ROOT = "trusted_root.json"
 _NEVER = "9999-12-31T00:00:00Z"
 
 _POLICY = Template("""\
@@ -24,9 +25,7 @@ serial = 1                      # raise it with every change: a host never goes 
 expires = $expires
 max_admission_age = "30d"       # after that a program is checked again
 
-[signer.publisher]
-keys = [{file = $key}]
-$builders
+$signer$builders
 [[namespace]]
 apps = $app
 publishers = ["publisher"]
@@ -59,6 +58,18 @@ platform_version = $platform
 always = $always
 interfaces = {$interfaces}
 """)
+_WITH_KEY = Template("""\
+[signer.publisher]
+keys = [{file = $file}]
+""")
+_KEYLESS = Template("""\
+[trust]
+trusted_root = $file
+
+[signer.publisher]
+issuer = $issuer
+identity = $identity
+""")
 _BUILDER = Template("""
 [[builder]]
 id = $id
@@ -72,16 +83,24 @@ interfaces = $interfaces
 
 
 def policy_of(project: Project, signer: Signer) -> Policy:
-    """The policy of this project, trusting this signer, whatever built it."""
+    """The policy of this project, trusting this signer, whatever built it.
+
+    A keyless signer is named by issuer and identity, and for the trusted root of its own instance.
+    """
+    identity = signer.identity
+    if isinstance(identity, KeyIdentity):
+        who, files = _WITH_KEY.substitute(file=_quote(_KEY)), {_KEY: identity.public_pem}
+    else:
+        who, files = _keyless(identity), {_ROOT: identity.trusted_root}
     text = _text(
         project,
-        key=_KEY,
+        signer=who,
         expires=_NEVER,
         builders={BUILDER_ISOLATED: 1, BUILDER_DAGGER: 1, BUILDER_UNSAFE: 0},
         executable=("html", "script", "wasm"),
         checks=("coverage", "misconfiguration", "secrets"),
     )
-    return Policy.from_toml(text.encode("utf-8"), lambda _: signer.public_pem)
+    return Policy.from_toml(text.encode("utf-8"), files.__getitem__)
 
 
 def policy_text(project: Project, *, key: str, expires: str) -> str:
@@ -100,11 +119,17 @@ def policy_text(project: Project, *, key: str, expires: str) -> str:
     checks += ["program"] if _has_tests(project) else []
     return _text(
         project,
-        key=key,
+        signer=_WITH_KEY.substitute(file=_quote(key)),
         expires=expires,
         builders={BUILDER_ISOLATED: 1, BUILDER_DAGGER: 1},
         executable=(),
         checks=checks,
+    )
+
+
+def _keyless(identity: KeylessIdentity) -> str:
+    return _KEYLESS.substitute(
+        file=_quote(_ROOT), issuer=_quote(identity.issuer), identity=_quote(identity.subject)
     )
 
 
@@ -115,7 +140,7 @@ def _has_tests(project: Project) -> bool:
 def _text(
     project: Project,
     *,
-    key: str,
+    signer: str,
     expires: str,
     builders: dict[str, int],
     executable: Iterable[str],
@@ -126,7 +151,7 @@ def _text(
     names = {use.partition("@")[0]: use.partition("@")[2] or "1.0.0" for use in uses}
     return _POLICY.substitute(
         expires=expires,
-        key=_quote(key),
+        signer=signer,
         builders="".join(
             _BUILDER.substitute(id=_quote(builder), level=level)
             for builder, level in builders.items()

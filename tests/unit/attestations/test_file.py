@@ -3,6 +3,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -124,8 +125,8 @@ def test_a_read_only_key_is_loaded(key_file: Path) -> None:
     [
         (ec.generate_private_key(ec.SECP384R1()), "secp384r1"),
         (ec.generate_private_key(ec.SECP256K1()), "secp256k1"),
-        (rsa.generate_private_key(65537, 2048), "RSAPrivateKey"),
-        (ed448.Ed448PrivateKey.generate(), "Ed448PrivateKey"),
+        (rsa.generate_private_key(65537, 2048), "RSAPublicKey"),
+        (ed448.Ed448PrivateKey.generate(), "Ed448PublicKey"),
     ],
     ids=["p384", "secp256k1", "rsa", "ed448"],
 )
@@ -148,11 +149,59 @@ def test_a_key_of_an_unknown_algorithm_is_refused(tmp_path: Path) -> None:
     assert error.value.code == "key-unsupported"
 
 
-def test_an_encrypted_key_is_refused(tmp_path: Path, p256: ec.EllipticCurvePrivateKey) -> None:
-    pem = private_pem(p256, password=b"a password")
+@pytest.mark.parametrize("password", ["a password", "pässwörd \N{KEY}", "\udcff"])
+def test_an_encrypted_key_is_read_with_its_password(
+    tmp_path: Path, p256: ec.EllipticCurvePrivateKey, password: str
+) -> None:
+    pem = private_pem(p256, password=password.encode("utf-8", "surrogateescape"))
+    path = write(tmp_path / "key", pem)
+    asked: list[str] = []
 
-    with pytest.raises(UsageError, match="encrypted") as error:
-        FileSigner.load(write(tmp_path / "key", pem))
+    def ask(what: str) -> str:
+        asked.append(what)
+        return password
+
+    assert FileSigner.load(path, ask=ask).public_pem == public_pem(p256)
+    assert asked == [f"the password of {path}"]
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (None, "nobody to ask"),
+        (lambda _: "", "password is empty"),
+        (lambda _: "another word", "cannot be read with this password"),
+    ],
+    ids=["nobody", "empty", "wrong"],
+)
+def test_an_encrypted_key_without_its_password_is_refused(
+    tmp_path: Path,
+    p256: ec.EllipticCurvePrivateKey,
+    ask: Callable[[str], str] | None,
+    message: str,
+) -> None:
+    path = write(tmp_path / "key", private_pem(p256, password=b"a password"))
+
+    with pytest.raises(UsageError, match=message) as error:
+        FileSigner.load(path, ask=ask)
+
+    assert error.value.code == "key-password"
+    assert "another word" not in f"{error.value} {error.value.__cause__}"
+
+
+def test_nobody_is_asked_about_a_key_without_a_password(key_file: Path) -> None:
+    def ask(what: str) -> str:
+        raise AssertionError(what)
+
+    assert FileSigner.load(key_file, ask=ask).hint
+
+
+def test_an_encrypted_key_of_another_kind_is_refused(tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP384R1())
+    path = write(tmp_path / "key", private_pem(key, password=b"word"))
+
+    with pytest.raises(UsageError) as error:
+        FileSigner.load(path, ask=lambda _: "word")
 
     assert error.value.code == "key-unsupported"
 

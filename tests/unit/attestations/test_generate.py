@@ -65,6 +65,25 @@ def test_the_private_key_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert mode(tmp_path / "key.pub") == 0o644
 
 
+def test_a_key_with_a_password_is_encrypted(tmp_path: Path) -> None:
+    word = "a word"
+
+    generate_key(tmp_path / "key", password=word)
+
+    pem = (tmp_path / "key").read_bytes()
+    assert pem.startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
+    public = load_pem_private_key(pem, password=word.encode()).public_key()
+    assert public == load_pem_public_key((tmp_path / "key.pub").read_bytes())
+
+
+def test_an_empty_password_makes_no_key(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as error:
+        generate_key(tmp_path / "key", password="")
+
+    assert error.value.code == "key-password"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_else_is_left_in_the_folder(tmp_path: Path) -> None:
     generate_key(tmp_path / "key")
 

@@ -1,32 +1,24 @@
-"""A private key in a file: PEM PKCS #8, not encrypted, readable by its owner alone.
+"""A private key in a file: PEM PKCS #8, encrypted or not, readable by its owner alone.
 
-It signs with P-256 and Ed25519 only: other clients cannot verify P-384 or RSA-PSS in bundles. Keys
-are used through securesystemslib, so that a key management service can take a file's place; its
-DSSE writer is not used, because it writes a keyid. No key is ever shown in an error.
+Keys are used through securesystemslib; its DSSE writer is not used, because it writes a keyid. No
+key and no password is ever shown in an error. Encrypted is PKCS #8 as OpenSSL encrypts it; cosign's
+own encryption (scrypt and NaCl's secretbox) needs a library that nothing else here does.
 """
 
-import base64
-import hashlib
 import os
 import re
 import stat
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from miniseal.attestations.signers.key import KEY_UNSUPPORTED, KeySigner
 from miniseal.formats.errors import Code, UsageError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-    from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]  # lacks __all__
 
-__all__ = ["KEY_INVALID", "KEY_PERMISSIONS", "KEY_UNSUPPORTED", "FileSigner", "crypto_signer"]
+__all__ = ["KEY_INVALID", "KEY_PASSWORD", "KEY_PERMISSIONS", "Ask", "FileSigner", "as_bytes"]
 
-KEY_UNSUPPORTED = Code(
-    "key-unsupported",
-    UsageError,
-    meaning="a private key is of a kind that Miniseal does not sign with",
-    cause="RSA, P-384 or another curve, an encrypted key, or a key that is not PKCS #8",
-    remedy="make a key with `miniseal keys generate`, or with openssl genpkey for P-256",
-)
 KEY_INVALID = Code(
     "key-invalid",
     UsageError,
@@ -41,37 +33,51 @@ KEY_PERMISSIONS = Code(
     cause="a copy made with the usual file mode",
     remedy="chmod 600 the file; if others could have read it, make a new key",
 )
+KEY_PASSWORD = Code(
+    "key-password",
+    UsageError,
+    meaning="the password or the PIN of a private key is missing or wrong",
+    cause="MINISEAL_KEY_PASSWORD is not set and there is no terminal to ask on, or a wrong word",
+    remedy="set MINISEAL_KEY_PASSWORD, or run the command on a terminal",
+)
+
+Ask = Callable[[str], str]
+"""Gives a secret, and is told which: `the password of release.key`."""
 
 _SIZE_LIMIT = 64 * 1024
 _LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,60})-----")
 
 
-class FileSigner:
-    """A `Signer` whose key is held in memory; `load` is the way in.
+class FileSigner(KeySigner):
+    """A `KeySigner` whose key is held in memory; `load` is the way in."""
 
-    Attributes:
-        hint: base64 of the SHA-256 of the public key's SPKI DER.
-        public_pem: the public key, PEM SPKI.
-    """
+    __slots__ = ("_signer",)
 
-    __slots__ = ("_signer", "hint", "public_pem")
-
-    def __init__(self, signer: "CryptoSigner", public_pem: bytes, public_der: bytes) -> None:
-        """Take a key that has been checked."""
-        self._signer = signer
-        self.public_pem = public_pem
-        self.hint = base64.b64encode(hashlib.sha256(public_der).digest()).decode()
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "FileSigner":
-        """Read a private key file.
+    def __init__(self, key: "PrivateKeyTypes", *, what: str) -> None:
+        """Take a key; `what` names it in errors.
 
         Raises:
-            UsageError: `key-invalid`, `key-permissions`, `key-unsupported`.
+            UsageError: `key-unsupported`.
+        """
+        from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]  # no __all__
+
+        super().__init__(key.public_key(), what=what)
+        self._signer = CryptoSigner(key)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, ask: Ask | None = None) -> "FileSigner":
+        """Read a private key file.
+
+        Args:
+            path: of the file.
+            ask: gives the password if the key is encrypted; it is not called otherwise.
+
+        Raises:
+            UsageError: `key-invalid`, `key-permissions`, `key-unsupported`, `key-password`.
         """
         what = os.fspath(path)
         pem, mode = _read(what)
-        signer = cls.from_pem(pem, what=what)
+        signer = cls.from_pem(pem, what=what, ask=ask)
         if mode & 0o077:
             raise KEY_PERMISSIONS(
                 f"{what} is open to others than its owner", found=f"{mode:04o}", expected="0600"
@@ -79,37 +85,22 @@ class FileSigner:
         return signer
 
     @classmethod
-    def from_pem(cls, pem: bytes, *, what: str) -> "FileSigner":
+    def from_pem(cls, pem: bytes, *, what: str, ask: Ask | None = None) -> "FileSigner":
         """Read a private key; `what` names it in errors.
 
         Raises:
-            UsageError: `key-invalid`, `key-unsupported`.
+            UsageError: `key-invalid`, `key-unsupported`, `key-password`.
         """
-        from cryptography.hazmat.primitives.serialization import (  # takes long
-            Encoding,
-            PublicFormat,
-        )
+        password = _password(what, ask) if _is_encrypted(pem, what) else None
+        return cls(_parse(pem, what, password), what=what)
 
-        _check_label(pem, what)
-        key = _parse(pem, what)
-        _check_kind(key, what)
-        public = key.public_key()
-        return cls(
-            crypto_signer()(key),
-            public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
-            public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
-        )
-
-    def sign(self, data: bytes) -> bytes:
-        """The signature over `data`: ECDSA P-256 with SHA-256 (DER), or Ed25519 (64 bytes)."""
+    def _sign(self, data: bytes) -> bytes:
         return bytes.fromhex(self._signer.sign(data).signature)
 
 
-def crypto_signer() -> "type[CryptoSigner]":
-    """The signer of securesystemslib, imported when needed: it is an extra, and takes long."""
-    from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]
-
-    return CryptoSigner
+def as_bytes(password: str) -> bytes:
+    """A password's bytes, also of one that came from an environment in another encoding."""
+    return password.encode("utf-8", "surrogateescape")
 
 
 def _read(path: str) -> tuple[bytes, int]:
@@ -129,48 +120,48 @@ def _read(path: str) -> tuple[bytes, int]:
     return pem, stat.S_IMODE(mode)
 
 
-def _check_label(pem: bytes, what: str) -> None:
+def _is_encrypted(pem: bytes, what: str) -> bool:
+    """Whether it takes a password, by the label of the one PEM block there may be."""
     labels = [label.decode() for label in _LABEL.findall(pem)]
     found = ", ".join(labels)[:100] or "no PEM"
-    if labels == ["PRIVATE KEY"]:
-        return
+    if labels in (["PRIVATE KEY"], ["ENCRYPTED PRIVATE KEY"]):
+        return labels == ["ENCRYPTED PRIVATE KEY"]
     if any("ENCRYPTED" in label for label in labels):
         raise KEY_UNSUPPORTED(
-            f"{what} is an encrypted key", found=found, hint="keep the key without a password"
+            f"{what} is encrypted in a way of its own",
+            found=found,
+            expected="PRIVATE KEY or ENCRYPTED PRIVATE KEY",
         )
     if any(label.endswith(" PRIVATE KEY") for label in labels):
         raise KEY_UNSUPPORTED(
             f"{what} is not in PKCS #8",
             found=found,
             expected="PRIVATE KEY",
-            hint="convert it: openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW",
+            hint="convert it: openssl pkcs8 -topk8 -in OLD -out NEW",
         )
     raise KEY_INVALID(f"{what} is not a private key", found=found, expected="PRIVATE KEY")
 
 
-def _parse(pem: bytes, what: str) -> "PrivateKeyTypes":
+def _password(what: str, ask: Ask | None) -> bytes:
+    if ask is None:
+        raise KEY_PASSWORD(f"{what} is encrypted, and there is nobody to ask")
+    password = ask(f"the password of {what}")
+    if not password:
+        raise KEY_PASSWORD(f"{what} is encrypted, and the password is empty")
+    return as_bytes(password)
+
+
+def _parse(pem: bytes, what: str, password: bytes | None) -> "PrivateKeyTypes":
     from cryptography.exceptions import UnsupportedAlgorithm  # takes long
     from cryptography.hazmat.primitives.serialization import (  # takes long
         load_pem_private_key,
     )
 
     try:
-        return load_pem_private_key(pem, password=None)
+        return load_pem_private_key(pem, password=password)
     except UnsupportedAlgorithm as error:
         raise KEY_UNSUPPORTED(f"{what} is a key of an unknown kind") from error
     except (TypeError, ValueError) as error:
+        if password is not None:  # decrypting to nonsense and being nonsense look the same
+            raise KEY_PASSWORD(f"{what} cannot be read with this password") from error
         raise KEY_INVALID(f"{what} is a damaged private key") from error
-
-
-def _check_kind(key: "PrivateKeyTypes", what: str) -> None:
-    from cryptography.hazmat.primitives.asymmetric import ec, ed25519  # takes long
-
-    if isinstance(key, ed25519.Ed25519PrivateKey):
-        return
-    curve = key.curve.name if isinstance(key, ec.EllipticCurvePrivateKey) else None
-    if curve != "secp256r1":
-        raise KEY_UNSUPPORTED(
-            f"{what} is a key of an unsupported kind",
-            found=curve or type(key).__name__.lstrip("_"),
-            expected="P-256 or Ed25519",
-        )

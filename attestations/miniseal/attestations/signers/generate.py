@@ -6,10 +6,13 @@ No key is rotated, and none is written anywhere but at the path given.
 import os
 import secrets
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from miniseal.attestations.signers.file import FileSigner, crypto_signer
+from miniseal.attestations.signers.file import KEY_PASSWORD, FileSigner, as_bytes
 from miniseal.formats.errors import Code, EnvironmentalError, UsageError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 __all__ = ["KEY_EXISTS", "KEY_UNWRITABLE", "generate_key"]
 
@@ -30,22 +33,36 @@ KEY_UNWRITABLE = Code(
 
 
 def generate_key(
-    path: str | os.PathLike[str], *, kind: Literal["p256", "ed25519"] = "p256"
+    path: str | os.PathLike[str],
+    *,
+    kind: Literal["p256", "ed25519"] = "p256",
+    password: str | None = None,
 ) -> FileSigner:
     """Make a key and return its signer.
 
     The private key goes to `path` (PEM PKCS #8, mode 0600), the public one to `path` + `.pub` (PEM
     SPKI). Where one of the two is there already, neither is written.
 
+    Args:
+        path: of the private key.
+        kind: of key.
+        password: that encrypts it, or None.
+
     Raises:
-        UsageError: `key-exists`.
+        UsageError: `key-exists`, `key-password` for an empty one.
         EnvironmentalError: `key-unwritable`.
     """
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519  # takes long
+
     private, public = Path(path), Path(f"{os.fspath(path)}.pub")
-    maker = crypto_signer()
-    made = maker.generate_ecdsa() if kind == "p256" else maker.generate_ed25519()
-    pem = made.private_bytes
-    signer = FileSigner.from_pem(pem, what=str(private))
+    if password == "":
+        raise KEY_PASSWORD(f"an empty password does not protect {private}")
+    made = (
+        ec.generate_private_key(ec.SECP256R1())
+        if kind == "p256"
+        else ed25519.Ed25519PrivateKey.generate()
+    )
+    signer, pem = FileSigner(made, what=str(private)), _pem(made, password)
     try:
         _publish(private, pem, 0o600)
         try:
@@ -57,6 +74,20 @@ def generate_key(
         reason = error.strerror if isinstance(error, OSError) else error
         raise KEY_UNWRITABLE(f"cannot write a key at {str(private)!r}: {reason}") from error
     return signer
+
+
+def _pem(key: "PrivateKeyTypes", password: str | None) -> bytes:
+    from cryptography.hazmat.primitives.serialization import (  # takes long
+        BestAvailableEncryption,
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+    )
+
+    if password is None:
+        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    encryption = BestAvailableEncryption(as_bytes(password))
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
 
 
 def _publish(path: Path, data: bytes, mode: int) -> None:

@@ -49,7 +49,7 @@ def command(reference: str, predicate: Path, kind: str, key: Path) -> Outcome:
             "predicate_type": done.predicate_type,
             "bundle": done.bundle,
             "referrer": done.referrer.digest,
-            "key": signer.hint,
+            **signer.identity.to_json(),
         },
         lines=(
             f"{done.app_id}: attached {done.predicate_type}",

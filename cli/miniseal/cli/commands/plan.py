@@ -45,7 +45,7 @@ def _outcome(planned: "ReleasePlan", given: "Release", destination: str | None) 
             "unchanged": planned.unchanged,
             "reference": destination,
             "signs": [] if planned.unchanged else list(planned.signs),
-            "key": given.signer.hint,
+            "signer": given.signer.name,
         },
         lines=(
             *(line for step in planned.steps for line in _lines(step)),
@@ -65,6 +65,6 @@ def _signing(planned: "ReleasePlan", given: "Release", destination: str | None) 
     if planned.unchanged:
         return ("nothing to do: published with good evidence",)
     return (
-        f"would sign with the key {given.signer.hint}, and publish to {destination}:",
+        f"would sign with {given.signer.name}, and publish to {destination}:",
         *(f"  {kind}" for kind in planned.signs),
     )

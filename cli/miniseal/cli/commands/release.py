@@ -43,7 +43,7 @@ def command(project: Path, report: Path | None, **options: Any) -> Outcome:  # n
             shop.results,
             Asked(
                 destination=destination,
-                signer=given.signer.hint,
+                signer=given.signer.name,
                 own_policy=given.policy is None,
                 engine=shop.engine.describe(),
                 until=given.until,

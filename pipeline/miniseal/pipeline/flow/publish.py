@@ -55,7 +55,7 @@ async def _gate(job: Job, of: Results) -> Judged:
         identity=Identity.of(of[PACK].config, of[PACK].package.descriptor.digest),
         vulns=vulns,
         scans={place: timed.scan for place, timed in scans.items()},
-        bars=bars_of(project, publishing.policy(project), hint=publishing.signer.hint),
+        bars=bars_of(project, publishing.policy(project), publishing.signer),
         vex=project.vex(),
         rebuilt=of[REBUILD],
         now=int(job.making.clock()),

@@ -32,7 +32,7 @@ class Asked:
 
     Attributes:
         destination: the repository, as they named it.
-        signer: the hint of the key.
+        signer: who signs, for people.
         own_policy: whether they gave no platform's policy.
         engine: that was to run the toolchain; a result that is cached names the one that did.
         until: the step after which to end, or None.

@@ -80,7 +80,7 @@ class Report:
         scans: by place, for what the predicate has no room for.
         suppressed: findings that do not count, and why.
         verdict: of the host's verifier over what the store serves.
-        signer: the hint of the key that signed.
+        signer: who signed, for people.
         engine: what ran the toolchain.
         own_policy: whether the verdict is by the project's own policy, for want of a platform's.
         unchanged: whether all of it was published before, and nothing was signed.

@@ -240,8 +240,7 @@ class _Package:
         row.app_id, row.package = manifest.app_id, fetched.descriptor.digest
         row.version = (manifest.version_code, manifest.version_name)
         app_id = given.app_id or manifest.app_id
-        hint = given.signer.hint if given.signer else None
-        rules = Rules.of(given.policy, app_id, given.scanning, hint=hint, now=now)
+        rules = Rules.of(given.policy, app_id, given.scanning, given.signer, now=now)
         trusted = Trusted.of(app_id, snapshot, target.name, rules, now)
         trusted.check_order(given.scanning, now)
         return trusted

@@ -7,6 +7,7 @@ scanned, and the scan that the new one follows, are evidence under the policy.
 
 from dataclasses import dataclass, replace
 
+from miniseal.attestations import KeyIdentity, Signer
 from miniseal.formats.digest import sha256
 from miniseal.formats.errors import Code, VerificationError
 from miniseal.formats.predicates.sbom import Sbom
@@ -95,7 +96,7 @@ class Rules:
 
     @classmethod
     def of(
-        cls, policy: Policy, app_id: str, scanning: Scanning, *, hint: str | None, now: int
+        cls, policy: Policy, app_id: str, scanning: Scanning, signer: Signer | None, *, now: int
     ) -> "Rules":
         """The rules for a program; what would come of a scan is not worth its time is refused here.
 
@@ -103,7 +104,7 @@ class Rules:
             policy: the platform's.
             app_id: of the program.
             scanning: the scanner and its database.
-            hint: of the key that will sign, or None: any that the policy names.
+            signer: who will sign, or None: anybody whom the policy names.
             now: seconds since 1970.
 
         Raises:
@@ -120,7 +121,7 @@ class Rules:
                 expected=f"at most {rule.max_age} old",
             )
         keyring = Keyring(policy, namespace)
-        key, signers = _speaker(policy, keyring, rule, hint, now)
+        key, signers = _speaker(policy, keyring, rule, signer, now)
         return cls(
             policy=policy,
             namespace=namespace,
@@ -266,11 +267,15 @@ class Trusted:
 
 
 def _speaker(
-    policy: Policy, keyring: Keyring, rule: Vulnerabilities, hint: str | None, now: int
+    policy: Policy, keyring: Keyring, rule: Vulnerabilities, signer: Signer | None, now: int
 ) -> tuple[PublicKey, frozenset[str]]:
-    """The key with this hint, or the first of the policy's, and whose it is; one that counts."""
-    known = [key.hint for name in rule.signers for key in policy.keys[name]]
-    for each in known if hint is None else [hint]:
+    """This signer's key, or the first of the policy's, and whose it is; one that counts."""
+    if signer is None:
+        hints = [key.hint for name in rule.signers for key in policy.keys[name]]
+    else:
+        identity = signer.identity
+        hints = [identity.hint] if isinstance(identity, KeyIdentity) else []
+    for each in hints:
         claimed = keyring.claimed(URIS[Vulns], each)
         if claimed is not None:
             key, signers = claimed
@@ -278,7 +283,7 @@ def _speaker(
                 return key, frozenset(signers)
     raise SCAN_SIGNER_REFUSED(
         "the policy does not accept scans by this key",
-        found=hint,
+        found=str(signer.identity) if signer else None,
         expected=f"a valid key of {' or '.join(rule.signers)}",
     )
 

@@ -9,6 +9,7 @@ the release before anything is signed or pushed.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from miniseal.attestations import KeyIdentity, Signer
 from miniseal.formats.errors import Code, VerificationError
 from miniseal.formats.predicates.openvex import Document
 from miniseal.formats.predicates.vulns import Vulns
@@ -87,13 +88,13 @@ class Gated:
     suppressed: tuple[Suppressed, ...] = ()
 
 
-def bars_of(project: Project, policy: Policy, *, hint: str) -> tuple[Bar, ...]:
+def bars_of(project: Project, policy: Policy, signer: Signer) -> tuple[Bar, ...]:
     """The project's bar, then the one of the policy's namespace for it.
 
     Args:
         project: with its `[scan]`.
         policy: that the release will be verified by.
-        hint: of the key that signs the release (`Signer.hint`).
+        signer: of the release.
 
     Raises:
         VerificationError: `namespace-unknown`.
@@ -111,7 +112,7 @@ def bars_of(project: Project, policy: Policy, *, hint: str) -> tuple[Bar, ...]:
         fail_on=rule.fail_on if rule else None,
         ignore_unfixed=rule.ignore_unfixed if rule else False,
         denied_licenses=require.sbom.deny_licenses if require.sbom else (),
-        own_vex=_hears(policy, rule.vex_signers if rule else (), hint),
+        own_vex=_hears(policy, rule.vex_signers if rule else (), signer),
     )
 
 
@@ -161,10 +162,13 @@ def gate(
     )
 
 
-def _hears(policy: Policy, signers: Iterable[str], hint: str) -> bool:
-    """Whether the policy believes VEX by this key alone."""
-    return any(
-        key.hint == hint and policy.document.signer[name].threshold == 1
+def _hears(policy: Policy, signers: Iterable[str], signer: Signer) -> bool:
+    """Whether the policy believes VEX by this signer alone."""
+    if not signers:
+        return False  # without asking a keyless signer who it is
+    identity = signer.identity
+    return isinstance(identity, KeyIdentity) and any(
+        key.hint == identity.hint and policy.document.signer[name].threshold == 1
         for name in signers
         for key in policy.keys[name]
     )

@@ -213,7 +213,7 @@ class TestBars:
         project = Project.load(EXAMPLES / "greeting")
         changed = replace(project.settings, scan=replace(project.settings.scan, **scan))
         policy = Policy.from_toml(text.encode(), KEYS.__getitem__)
-        return bars_of(replace(project, settings=changed), policy, hint=key("acme").hint)
+        return bars_of(replace(project, settings=changed), policy, key("acme"))
 
     def test_the_projects_comes_first_and_hears_its_own_vex(self) -> None:
         own, _ = self.bars(
