@@ -48,9 +48,7 @@ class Link:
         members = Members(value, "link", PREDICATE_MALFORMED)
         return cls(
             name=members.string("name"),
-            materials=tuple(
-                map(Resource.from_members, optional_children(members, "materials"))
-            ),
+            materials=tuple(map(Resource.from_members, optional_children(members, "materials"))),
             command=optional_strings(members, "command"),
             byproducts=optional_child(members, "byproducts").values,
             environment=optional_child(members, "environment").values,
