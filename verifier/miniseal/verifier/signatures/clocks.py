@@ -1,0 +1,244 @@
+"""Every clock that vouches for a keyless bundle, each asked by itself.
+
+sigstore-python is content with one verified time, and passes over timestamps that it cannot verify.
+Here a bundle is cut into one for each of its clocks (the log's promise, each timestamp), and every
+one has to pass with the trusted root of its own time: so all the times that come out are verified.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+from miniseal.formats.bundle import BUNDLE_LIMIT, BUNDLE_MALFORMED
+from miniseal.formats.errors import MinisealError
+from miniseal.formats.members import Members
+from miniseal.formats.strictjson import loads
+from miniseal.verifier.signatures.anchors import TIMESTAMP_INVALID, Anchors
+from miniseal.verifier.signatures.certificate import CERTIFICATE_INVALID
+from miniseal.verifier.signatures.entry import LOG_ENTRY_INVALID, LogEntry
+from miniseal.verifier.signatures.reasons import refusal, unusable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+    from sigstore.models import Bundle
+    from sigstore.verify import Verifier
+
+__all__ = ["Check", "Leaf", "Material", "verified_times"]
+
+_MOST_TIMESTAMPS = 8
+
+Check = Callable[["Verifier", "Bundle"], None]
+"""Verifies one cut of a bundle, or raises."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """A bundle's JSON, and what of it has to do with time.
+
+    Attributes:
+        value: the bundle as parsed.
+        entry: its one log entry.
+        timestamps: its RFC 3161 timestamps, as parsed.
+    """
+
+    value: dict[str, object]
+    entry: LogEntry
+    timestamps: tuple[object, ...]
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Material":
+        """Read a bundle of any version.
+
+        Raises:
+            VerificationError: `log-entry-invalid`, `timestamp-invalid`.
+            FormatError: `bundle-malformed`, `json-malformed`, `too-large`.
+        """
+        value = loads(data, limit=BUNDLE_LIMIT, what="bundle", floats=True)
+        members = Members(value, "bundle", BUNDLE_MALFORMED)
+        _check_names(value)
+        material = members.child("verificationMaterial")
+        entries = material.children("tlogEntries") if "tlogEntries" in material else []
+        if len(entries) != 1:
+            raise LOG_ENTRY_INVALID(
+                "bundle does not have one log entry", found=str(len(entries)), expected="1"
+            )
+        return cls(
+            value=members.values,
+            entry=LogEntry.from_members(entries[0]),
+            timestamps=tuple(_timestamps(material)),
+        )
+
+    def cuts(self) -> Iterator[tuple[str, int | None]]:
+        """A bundle for each clock, and the time that it states if that is not in a timestamp.
+
+        Raises:
+            VerificationError: `timestamp-invalid`, where there is no clock at all.
+        """
+        if self.entry.promised is None and not self.timestamps:
+            raise TIMESTAMP_INVALID("bundle has neither a timestamp nor a promise of its log")
+        if self.entry.promised is not None:
+            yield self._cut(timestamps=()), self.entry.promised
+        for timestamp in self.timestamps:
+            yield self._cut(timestamps=(timestamp,)), None
+
+    def _cut(self, *, timestamps: tuple[object, ...]) -> str:
+        material = dict(cast("dict[str, object]", self.value["verificationMaterial"]))
+        entry = dict(cast("list[dict[str, object]]", material["tlogEntries"])[0])
+        material.pop("timestampVerificationData", None)
+        if timestamps:
+            material["timestampVerificationData"] = {"rfc3161Timestamps": list(timestamps)}
+            entry.pop("integratedTime", None)  # then the promise is no clock
+        return json.dumps(
+            {**self.value, "verificationMaterial": {**material, "tlogEntries": [entry]}}
+        )
+
+
+class Leaf:
+    """Stands in for sigstore-python's policy: the certificate is the one that we read, and no CA.
+
+    Who may sign is asked elsewhere, by `identity`.
+    """
+
+    def __init__(self, der: bytes) -> None:
+        """Take the certificate as the bundle has it."""
+        self._der = der
+
+    def verify(self, cert: "Certificate") -> None:
+        """Compare with what sigstore-python read.
+
+        Raises:
+            VerificationError: `certificate-invalid`.
+        """
+        from cryptography import x509  # not for hosts
+        from cryptography.hazmat.primitives.serialization import Encoding
+
+        if cert.public_bytes(Encoding.DER) != self._der:
+            raise CERTIFICATE_INVALID("the certificate is read in two ways")
+        for extension in cert.extensions:
+            value = extension.value
+            if (isinstance(value, x509.BasicConstraints) and value.ca) or (
+                isinstance(value, x509.KeyUsage) and value.key_cert_sign
+            ):
+                raise CERTIFICATE_INVALID("the certificate is an authority's, not a signer's")
+
+
+def verified_times(
+    anchors: Anchors, material: Material, certificate: bytes, check: Check
+) -> tuple[int, ...]:
+    """The times of every clock, after `check` accepted the bundle at each of them.
+
+    Args:
+        anchors: the trusted root.
+        material: of the bundle.
+        certificate: the leaf's DER.
+        check: calls sigstore-python.
+
+    Raises:
+        VerificationError: `signature-invalid`, `certificate-invalid`, `log-entry-invalid`,
+            `timestamp-invalid`.
+        FormatError: `bundle-malformed`.
+        UsageError: `trusted-root-invalid`.
+    """
+    certificate_log, issued = _logged(certificate)
+    times: set[int] = set()
+    for cut, stated in material.cuts():
+        bundle = _bundle(cut)
+        time = _stamped(bundle) if stated is None else datetime.fromtimestamp(stated, UTC)
+        root = anchors.at(
+            time, log=material.entry.log, issued=issued, certificate_log=certificate_log
+        )
+        verifier = _verifier(root)
+        try:
+            check(verifier, bundle)
+        except MinisealError:
+            raise
+        except Exception as error:
+            raise refusal(error) from error
+        times.add(int(time.timestamp()))
+    return tuple(sorted(times))
+
+
+def _bundle(text: str) -> "Bundle":
+    from sigstore.models import Bundle  # 300 ms, and for keyless bundles alone
+
+    try:
+        return Bundle.from_json(text)
+    except Exception as error:
+        raise refusal(error) from error
+
+
+def _verifier(root: str) -> "Verifier":
+    from sigstore.models import ClientTrustConfig
+    from sigstore.verify import Verifier
+
+    try:
+        return Verifier(trusted_root=ClientTrustConfig.from_json(root).trusted_root)
+    except Exception as error:
+        raise unusable(error) from error
+
+
+def _stamped(bundle: "Bundle") -> datetime:
+    """The time in the bundle's one timestamp, which is still to be verified."""
+    try:
+        data = bundle.verification_material.timestamp_verification_data
+        times = [each.tst_info.gen_time for each in data.rfc3161_timestamps] if data else []
+    except Exception as error:
+        raise refusal(error) from error
+    if len(times) != 1:
+        raise TIMESTAMP_INVALID("the timestamp is empty")
+    return times[0]
+
+
+def _logged(der: bytes) -> tuple[bytes, datetime]:
+    """The log that the certificate says it is in, and since when."""
+    from cryptography import x509  # not for hosts
+
+    try:
+        extensions = x509.load_der_x509_certificate(der).extensions
+        kind = x509.PrecertificateSignedCertificateTimestamps
+        promises = list(extensions.get_extension_for_class(kind).value)
+    except (
+        ValueError,
+        x509.DuplicateExtension,
+        x509.ExtensionNotFound,
+        x509.UnsupportedGeneralNameType,
+    ) as error:
+        raise CERTIFICATE_INVALID("the certificate is in no log, or cannot be read") from error
+    if len(promises) != 1:
+        raise CERTIFICATE_INVALID(
+            "the certificate does not name one log", found=str(len(promises)), expected="1"
+        )
+    return promises[0].log_id, promises[0].timestamp.replace(tzinfo=UTC)
+
+
+def _timestamps(material: Members) -> list[object]:
+    if "timestampVerificationData" not in material:
+        return []
+    data = material.child("timestampVerificationData")
+    timestamps = data.items("rfc3161Timestamps") if "rfc3161Timestamps" in data else []
+    if len(timestamps) > _MOST_TIMESTAMPS:
+        raise TIMESTAMP_INVALID(
+            "bundle has too many timestamps",
+            found=str(len(timestamps)),
+            expected=f"at most {_MOST_TIMESTAMPS}",
+        )
+    return timestamps
+
+
+def _check_names(value: object) -> None:
+    """Refuse names with `_`: sigstore-python takes them for the members that we read."""
+    level = [value]
+    while level:
+        below: list[object] = []
+        for item in level:
+            if isinstance(item, dict):
+                members = cast("dict[str, object]", item)
+                if odd := next((name for name in members if "_" in name), None):
+                    raise BUNDLE_MALFORMED("bundle has a member of another form", found=odd[:60])
+                below += members.values()
+            elif isinstance(item, list):
+                below += cast("list[object]", item)
+        level = below
