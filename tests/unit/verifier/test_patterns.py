@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -6,12 +8,16 @@ from miniseal.verifier.policy.patterns import (
     app_matches,
     codes,
     host_matches,
+    identity_matches,
     import_matches,
     is_app_pattern,
+    is_email_pattern,
     is_host_pattern,
     offers,
+    patterns_meet,
     seconds,
     specificity,
+    text_matches,
 )
 
 
@@ -166,3 +172,88 @@ def test_no_text_breaks_a_pattern(text: str, other: str) -> None:
 def test_a_prefix_matches_only_what_is_below_it(label: str) -> None:
     assert app_matches("com.acme.*", f"com.acme.{label}")
     assert not app_matches("com.acme.*", f"com.acme{label}")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "expected"),
+    [
+        ("", "", True),
+        ("", "a", False),
+        ("*", "", True),
+        ("a*", "a", True),
+        ("a*", "ba", False),
+        ("*a", "ab", False),
+        ("a*a", "a", False),
+        ("a*a", "aa", True),
+        ("a*b*c", "abc", True),
+        ("a*b*c", "acb", False),
+        ("a*b*b", "ab", False),
+        ("refs/tags/*", "refs/tags/v1/2", True),
+        ("refs/tags/*", "refs/tags/", True),
+        ("refs/tags/*", "xrefs/tags/v1", False),
+        ("refs/tags/v?", "refs/tags/v1", False),
+        ("refs/tags/v[0-9]", "refs/tags/v1", False),
+        ("a.c", "abc", False),
+        ("a*", "a\nb", True),
+        ("A*", "ab", False),
+    ],
+)
+def test_a_text_matches_in_full(pattern: str, text: str, *, expected: bool) -> None:
+    assert text_matches(pattern, text) is expected
+
+
+_SHORT = st.text(alphabet="ab*", max_size=8)
+
+
+@settings(max_examples=500, deadline=None)
+@given(pattern=_SHORT, text=st.text(alphabet="ab", max_size=10))
+def test_a_text_matches_as_a_regular_expression_would(pattern: str, text: str) -> None:
+    expression = ".*".join(map(re.escape, pattern.split("*")))
+
+    assert text_matches(pattern, text) is (re.fullmatch(expression, text) is not None)
+
+
+@settings(max_examples=500, deadline=None)
+@given(one=_SHORT, other=_SHORT, text=st.text(alphabet="ab", max_size=10))
+def test_patterns_of_one_text_meet(one: str, other: str, text: str) -> None:
+    both = text_matches(one, text) and text_matches(other, text)
+
+    assert patterns_meet(one, other) or not both
+    assert patterns_meet(one, other) is patterns_meet(other, one)
+
+
+def test_patterns_with_other_starts_or_ends_do_not_meet() -> None:
+    assert not patterns_meet("a*", "b*")
+    assert not patterns_meet("*a", "*b")
+    assert not patterns_meet("a*", "b")
+    assert not patterns_meet("b", "a*")
+
+
+def test_a_pattern_full_of_stars_ends_at_once() -> None:
+    assert not text_matches("*a" * 1000 + "*b", "a" * 100_000)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "identity", "expected"),
+    [
+        ("*@acme.example", "alice@acme.example", True),
+        ("*@acme.example", "alice@evil.example", False),
+        ("*@acme.example", "https://github.com/evil/w.yml@refs/tags/x@acme.example", False),
+        ("*@acme.example", "https://gitlab.com/evil//x.yml@acme.example", False),
+        ("*@acme.example", "a@b@acme.example", False),
+        ("https://h/acme/*", "https://h/acme/x@refs/heads/main", True),
+        ("https://h/acme/*", "https://h/acme-evil/x", False),
+    ],
+)
+def test_an_address_is_no_workflow(pattern: str, identity: str, *, expected: bool) -> None:
+    assert identity_matches(pattern, identity) is expected
+
+
+@pytest.mark.parametrize("text", ["a@b", "*@acme.example", "x-*@acme.example"])
+def test_a_pattern_of_addresses_is_recognised(text: str) -> None:
+    assert is_email_pattern(text)
+
+
+@pytest.mark.parametrize("text", ["a", "a@*", "a@b*", "a@b@c", "x://a@b", "a@", "@b", "a b@c"])
+def test_what_is_no_pattern_of_addresses_is_recognised(text: str) -> None:
+    assert not is_email_pattern(text)

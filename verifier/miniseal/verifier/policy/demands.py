@@ -109,6 +109,33 @@ def _check_passed(where: str, rule: Checks, document: Document) -> None:
 def _check_rebuilders(where: str, rule: Rebuilders, document: Document) -> None:
     check_signers(f"{where}.signers", rule.signers, document)
     check_range(f"{where}.agree", rule.agree, 1, len(rule.signers))
+    builders = {
+        name: [each.id for each in document.builder if name in each.signers]
+        for name in rule.signers
+    }
+    pairs = dict[str, str]()
+    possible = sum(_pair(name, builders, pairs, set()) for name in rule.signers)
+    if possible < rule.agree:
+        raise invalid(
+            f"{where}.agree",
+            "can never be met",
+            possible,
+            f"{rule.agree} of its signers, each with a [[builder]] of its own",
+        )
+
+
+def _pair(
+    name: str, builders: dict[str, list[str]], pairs: dict[str, str], tried: set[str]
+) -> bool:
+    """Whether one more signer finds a builder, be it that others move to another one of theirs."""
+    for builder in builders[name]:
+        if builder in tried:
+            continue
+        tried.add(builder)
+        if builder not in pairs or _pair(pairs[builder], builders, pairs, tried):
+            pairs[builder] = name
+            return True
+    return False
 
 
 def _check_verification(where: str, rule: Verification, document: Document) -> None:

@@ -1,0 +1,107 @@
+"""Policies with keyless signers and everything else that a policy can have, for tests of them.
+
+    read(WHOLE)                                  # a policy, or the refusal
+    read(WHOLE.replace("agree = 1", "agree = 3"))
+
+`FILES` are the files that `WHOLE` names. Nothing here checks anything.
+"""
+
+import json
+from collections.abc import Mapping
+
+from kit.packages import POLICY, key
+from miniseal.formats.bundle import Bundle
+from miniseal.formats.dsse import Envelope
+from miniseal.verifier.policy.policy import Policy
+
+__all__ = ["FILES", "GITHUB", "PERSON", "TRUST", "WHOLE", "keyless", "read"]
+
+TRUST = '[trust]\ntrusted_root = "root.json"\n\n'
+GITHUB = """\
+issuer = "https://token.actions.githubusercontent.com"
+identity = "https://github.com/acme/ci/.github/workflows/release.yml@refs/tags/v2"
+source_repository_id = "123"
+source_owner_id = "45"
+source_ref = "refs/tags/*"
+runner_environment = "github-hosted"
+build_trigger = "push"
+"""
+PERSON = """\
+issuer = "https://accounts.example/oidc"
+identity = "alice@acme.example"
+"""
+
+_MORE = f"""\
+{TRUST}[signer.ci]
+{GITHUB}
+[signer.rebuilder-one]
+keys = [{{file = "keys/one.pub"}}]
+
+[signer.rebuilder-two]
+issuer = "https://gitlab.example"
+identity_pattern = "https://gitlab.example/two/*"
+source_repository_id = "7"
+
+[signer.store]
+{PERSON}
+[[builder]]
+id = "https://builders.example/rebuilds/one@v1"
+signers = ["rebuilder-one"]
+level = 1
+
+[[builder]]
+id = "https://builders.example/rebuilds/two@v1"
+signers = ["rebuilder-two"]
+level = 1
+
+"""
+_RULES = """\
+[namespace.require.rebuilders]
+signers = ["rebuilder-one", "rebuilder-two"]
+agree = 1
+[namespace.require.verification]
+verifiers = [{signer = "store", id = "https://store.example/verifier"}]
+max_age = "7d"
+levels = ["SLSA_BUILD_LEVEL_2"]
+[namespace.require.layout]
+file = "layouts/tip.json"
+signers = ["acme"]
+functionaries = {aaaaaaaa = "ci", bbbbbbbb = "acme"}
+
+[permission.storage]
+"""
+
+WHOLE = (
+    POLICY.replace("[signer.scanner]", f"{_MORE}[signer.scanner]")
+    .replace('["acme"]\npermissions', '["acme", "ci"]\npermissions')
+    .replace("[permission.storage]\n", _RULES)
+    .replace(
+        'signers = ["acme"]\nmin_level', 'signers = ["acme", "ci"]\nref = "refs/tags/*"\nmin_level'
+    )
+    .replace('.sbom]\nsigners = ["acme"]', '.sbom]\nsigners = ["acme", "ci"]\nmax_age = "90d"')
+)
+"""With all kinds of signers and all kinds of rules."""
+
+_ENVELOPE = Envelope(payload=b"{}", payload_type="application/vnd.in-toto+json", signatures=(b"x",))
+FILES: Mapping[str, bytes] = {
+    **{f"{name}.pub": key(name).public_pem for name in ("acme", "scanner", "second")},
+    "keys/one.pub": key("one").public_pem,
+    "layouts/tip.json": Bundle(envelope=_ENVELOPE).to_bytes(),
+    "root.json": json.dumps(
+        {
+            "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+            "certificateAuthorities": [{}],
+        }
+    ).encode(),
+    "1.root.json": b'{"signed":{"_type":"root"},"signatures":[]}',
+}
+
+
+def keyless(signer: str = GITHUB) -> str:
+    """`POLICY`, with a keyless signer called `ci` that the rules do not name."""
+    return POLICY.replace("[signer.scanner]", f"{TRUST}[signer.ci]\n{signer}\n[signer.scanner]")
+
+
+def read(text: str, files: Mapping[str, bytes] | None = None) -> Policy:
+    """The policy, with `files` in the places of those of `FILES`."""
+    return Policy.from_toml(text.encode(), {**FILES, **(files or {})}.__getitem__)
