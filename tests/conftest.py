@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from kit.commands import Run, run_miniseal
 from kit.dagger import BaseImage, DaggerEngineProcess, DaggerTools
+from kit.sigstore import Cosign, PrivateSigstore
 from services import cache, image, programs
 
 ROOT = Path(__file__).parent.parent
@@ -119,6 +120,22 @@ def dagger_engine(dagger_tools: DaggerTools) -> Iterator[DaggerEngineProcess]:
     """
     with DaggerEngineProcess(dagger_tools) as engine:
         yield engine
+
+
+@pytest.fixture(scope="session")
+def sigstore() -> Iterator[PrivateSigstore]:
+    """A private Sigstore: `with sigstore.inside(): ...` reaches it, `sigstore.token("github")`.
+
+    Each worker that needs one has its own.
+    """
+    with PrivateSigstore(_service(programs.SIGSTORE.entry())) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def cosign(sigstore: PrivateSigstore) -> Cosign:
+    """Runs cosign inside the private Sigstore: `cosign("tree", ...).ok()`."""
+    return Cosign(_service(programs.SIGSTORE.entry()) / "cosign", sigstore)
 
 
 def _service(folder: Path) -> Path:

@@ -39,7 +39,7 @@ import (
 )
 
 const (
-	sequenceEvery = 50 * time.Millisecond
+	sequenceEvery = 100 * time.Millisecond
 	batchSize     = 100
 	pipeBytes     = 1 << 20
 )
