@@ -15,10 +15,12 @@ from miniseal.verifier.host.reader import NOT_INSTALLED, StateReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from miniseal.verifier.host.admission import Admission
     from miniseal.verifier.host.admit import Admitter
+    from miniseal.verifier.host.audit import Audit
+    from miniseal.verifier.signatures.trust import TrustedRoot
     from miniseal.verifier.source import Source
 
 __all__ = ["Verifier"]
@@ -141,6 +143,60 @@ class Verifier:
             raise
         current = sorted(app_id for app_id, app in head.apps.items() if app.record is not None)
         return tuple(Admission(self._reader.record(head, app_id)) for app_id in current)
+
+    def trust_material(self) -> bytes | None:
+        """The trust material of the state, as it was accepted, or None where there is none.
+
+        Raises:
+            VerificationError, EnvironmentalError: for a state that cannot be read.
+        """
+        from miniseal.verifier.host.trust import stored_material  # not to load
+
+        return stored_material(self._reader)
+
+    def accept_trust(self, material: bytes) -> "TrustedRoot":
+        """Make trust material the state's: what keyless signatures are verified with from now on.
+
+        It is verified from the root that the policy pins, and must not be older than what the state
+        has. Programs that are installed keep their admissions.
+
+        Args:
+            material: what `miniseal refresh` wrote, here or on another machine.
+
+        Raises:
+            VerificationError: `trust-invalid`, `trust-stale`, `trust-rollback`, `trust-missing`,
+                `policy-rollback`, `policy-serial-reused`, `clock-rollback`.
+            UsageError: `policy-invalid`.
+            EnvironmentalError: `state-unreadable`, `state-busy`.
+        """
+        from miniseal.verifier.host.state import State  # not to load
+        from miniseal.verifier.host.trust import TrustKeeper
+
+        state = State(self._state, self._reader, self._random)
+        return TrustKeeper(self._policy, state, self._clock).accept(material)
+
+    def audit(
+        self,
+        *,
+        app_id: str | None = None,
+        last: int | None = None,
+        anchors: "Iterable[tuple[int, str | None]]" = (),
+    ) -> "Audit":
+        """The audit log, if it is the one that the state's head leads to.
+
+        Args:
+            app_id: return the lines about this program alone.
+            last: return so many lines at most, the latest.
+            anchors: counts and digests that were kept outside of the state, as in a verification
+                summary; the log has to lead there too.
+
+        Raises:
+            VerificationError: `audit-broken`, `not-installed`, or as the head is found.
+            EnvironmentalError: `state-unreadable`.
+        """
+        from miniseal.verifier.host.audit import Audit  # not to load
+
+        return Audit.read(self._state, self._reader, app_id=app_id, last=last, anchors=anchors)
 
     def _admitter(self) -> "Admitter":
         from miniseal.verifier.host.admit import Admitter  # not to load

@@ -4,45 +4,28 @@ The package is examined without the lock, however slow its store is; what depend
 policy's serial, the clock, versions seen before) is checked under the lock, in the moment in which
 the state is changed. Every decision is logged, and a refusal under a newer policy makes that policy
 the host's too: putting the old file back would otherwise undo what the new one denies.
-
-A serial names one policy: another content under the same serial is refused, because the host could
-not tell which of the two is the older.
 """
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 
-from miniseal.formats.errors import Code, MinisealError, VerificationError
+from miniseal.formats.errors import MinisealError
 from miniseal.formats.oci import Descriptor
 from miniseal.verifier.checks.version import check_highest
 from miniseal.verifier.examine import Examined, examine, refusing
 from miniseal.verifier.host.admission import Admission
 from miniseal.verifier.host.audit import entry
-from miniseal.verifier.host.head import AppHead, Head, PolicyMark
+from miniseal.verifier.host.head import AppHead, Head
 from miniseal.verifier.host.load import check_clock
 from miniseal.verifier.host.reader import NOT_INSTALLED
 from miniseal.verifier.host.record import Blob, Record
+from miniseal.verifier.host.serial import check_serial
 from miniseal.verifier.host.state import State
 from miniseal.verifier.host.stored import StoredSource
 from miniseal.verifier.policy.policy import Policy
 from miniseal.verifier.source import Source
 
-__all__ = ["POLICY_ROLLBACK", "POLICY_SERIAL_REUSED", "Admitter"]
-
-POLICY_ROLLBACK = Code(
-    "policy-rollback",
-    VerificationError,
-    meaning="the policy is older than one that this host has decided by",
-    cause="an old policy.toml was put back",
-    remedy="bring the platform's current policy; a serial never goes down",
-)
-POLICY_SERIAL_REUSED = Code(
-    "policy-serial-reused",
-    VerificationError,
-    meaning="the policy differs from the one that this host knows by the same serial",
-    cause="policy.toml, or a key file that it names, was edited without raising the serial",
-    remedy="raise `serial` in policy.toml",
-)
+__all__ = ["Admitter"]
 
 
 class Admitter:
@@ -93,7 +76,7 @@ class Admitter:
         app_id = verdict.app_id
         with self._state.locked():
             head = self._state.head(policy.mark)
-            _check_serial(head.policy, policy.mark)
+            check_serial(head.policy, policy.mark)
             check_clock(head, now)
             known = head.apps.get(app_id)
             if event == "readmit" and (known is None or known.record is None):
@@ -156,21 +139,6 @@ class Admitter:
             newer = policy.mark if policy.serial > head.policy.serial else None
             anchor = self._state.log(head.audit, line)
             self._state.write_head(head.next(policy=newer, audit=anchor))
-
-
-def _check_serial(known: PolicyMark, policy: PolicyMark) -> None:
-    if policy.serial < known.serial:
-        raise POLICY_ROLLBACK(
-            "the policy is older than the one last decided by",
-            found=f"serial {policy.serial}",
-            expected=f"{known.serial} or higher",
-        )
-    if policy.serial == known.serial and policy.digest != known.digest:
-        raise POLICY_SERIAL_REUSED(
-            f"the policy has changed and still has serial {policy.serial}",
-            found=policy.digest,
-            expected=known.digest,
-        )
 
 
 def _contents(examined: Examined) -> tuple[bytes, ...]:

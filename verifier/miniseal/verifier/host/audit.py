@@ -7,15 +7,25 @@ left unfinished is cut off by the next one.
 """
 
 import os
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from typing import BinaryIO
 
 from miniseal.formats.digest import sha256
 from miniseal.formats.errors import Code, FormatError, VerificationError
 from miniseal.formats.members import Members
 from miniseal.formats.strictjson import canonical, loads
 from miniseal.formats.times import to_text
+from miniseal.verifier.host.files import STATE_UNREADABLE
 
-__all__ = ["AUDIT_BROKEN", "Anchor", "append", "check_log", "entry"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from miniseal.verifier.host.reader import StateReader
+
+__all__ = ["AUDIT_BROKEN", "NOTHING", "Anchor", "Audit", "append", "check_log", "entry"]
 
 AUDIT_BROKEN = Code(
     "audit-broken",
@@ -27,22 +37,74 @@ AUDIT_BROKEN = Code(
 
 Anchor = tuple[int, str | None]
 """How many lines, and the digest of the last one."""
+NOTHING: Anchor = (0, None)
+"""The end of a log without lines."""
 
 _LINE_LIMIT = 64 * 1024
 _TIMELESS = {"time": None, "seq": None, "previous": None}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """A log that was read and found whole.
+
+    Attributes:
+        count: of its lines.
+        digest: of the last of them, or None where there is none.
+        anchored: up to this line the head vouches for it; what follows are refused loads.
+        generation: of the head.
+        entries: the lines that were asked for, oldest first.
+    """
+
+    count: int
+    digest: str | None
+    anchored: int
+    generation: int
+    entries: tuple[dict[str, object], ...]
+
+    @classmethod
+    def read(
+        cls,
+        state: str,
+        reader: "StateReader",
+        *,
+        app_id: str | None = None,
+        last: int | None = None,
+        anchors: Iterable[Anchor] = (),
+    ) -> "Audit":
+        """Read the log of a state and check it against the head; see `Verifier.audit`."""
+        head = reader.head()  # first: the log is always ahead of it
+        kept: deque[dict[str, object]] = deque(maxlen=last)
+        count, digest = NOTHING
+        with _opened(f"{state}/audit.jsonl") as lines:
+            for line in _chained(lines, (head.audit, *anchors)):
+                count, digest = line.end
+                if app_id is None or line.members.get("app_id") == app_id:
+                    kept.append(line.members)
+        return cls(
+            count=count,
+            digest=digest,
+            anchored=head.audit[0],
+            generation=head.generation,
+            entries=tuple(kept),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    members: dict[str, object]
+    end: Anchor
+
+
 def entry(
-    event: str, app_id: str, outcome: str, now: int, **details: str | int
+    event: str, app_id: str | None, outcome: str, now: int, **details: str | int
 ) -> dict[str, object]:
-    """The members of a line: what was decided about which program, when (seconds since 1970)."""
-    return {
-        "time": to_text(now),
-        "event": event,
-        "app_id": app_id[:300],
-        "outcome": outcome,
-        **details,
-    }
+    """The members of a line: what was decided, when (seconds since 1970), about which program.
+
+    A line about none has no `app_id`.
+    """
+    about = {} if app_id is None else {"app_id": app_id[:300]}
+    return {"time": to_text(now), "event": event, **about, "outcome": outcome, **details}
 
 
 def append(
@@ -64,6 +126,8 @@ def append(
     """
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
+        if os.fstat(file).st_size == 0:
+            _sync_folder(path)  # the head must not come to name a log that a crash takes away
         last = _last_line(file)
         found = _entry(last)
         if found is not None and not repeat and {**found, **_TIMELESS} == {**members, **_TIMELESS}:
@@ -86,27 +150,62 @@ def check_log(data: bytes, anchor: Anchor) -> tuple[dict[str, object], ...]:
     Raises:
         VerificationError: `audit-broken`.
     """
-    entries: list[dict[str, object]] = []
-    previous: str | None = None
-    count, digest = anchor
-    whole, _, _ = data.rpartition(b"\n")
-    for number, line in enumerate(whole.split(b"\n") if whole else (), 1):
+    return tuple(line.members for line in _chained(_lines(BytesIO(data), len(data)), (anchor,)))
+
+
+def _chained(lines: Iterable[bytes], anchors: Iterable[Anchor]) -> Generator["_Line"]:
+    """Each line, while it follows from the one before; in the end every anchor must be reached."""
+    expected: dict[int, set[str | None]] = {}
+    for count, digest in anchors:
+        if count:
+            expected.setdefault(count, set()).add(digest)
+    number, previous = 0, None
+    for number, line in enumerate(lines, 1):
         found = _entry(line)
         if found is None or found["seq"] != number or found["previous"] != previous:
             raise AUDIT_BROKEN(
                 "a line of the audit log is not the next one", found=f"line {number}"
             )
         previous = sha256(line)
-        if number == count and previous != digest:
+        wrong = expected.get(number, set()) - {previous}
+        if wrong:
             raise AUDIT_BROKEN(
-                "the audit log differs from the head", found=f"line {number}", expected=digest
+                "the audit log is not the one that was anchored",
+                found=f"line {number}, {previous}",
+                expected=str(wrong.pop()),
             )
-        entries.append(found)
-    if len(entries) < count:
+        yield _Line(members=found, end=(number, previous))
+    if number < max(expected, default=0):
         raise AUDIT_BROKEN(
-            "the audit log was cut", found=f"{len(entries)} lines", expected=f"at least {count}"
+            "the audit log was cut",
+            found=f"{number} lines",
+            expected=f"at least {max(expected)}",
         )
-    return tuple(entries)
+
+
+def _lines(stream: BinaryIO, size: int) -> Generator[bytes]:
+    """The whole lines among the first `size` bytes: a log may grow while it is read."""
+    while (line := stream.readline(min(size, _LINE_LIMIT + 1))).endswith(b"\n"):
+        size -= len(line)
+        yield line[:-1]
+    if len(line) > _LINE_LIMIT:
+        yield line
+
+
+@contextmanager
+def _opened(path: str) -> Generator[Iterable[bytes]]:
+    """The lines of the log; none where it is not there, and the head says whether that can be."""
+    try:
+        if not os.path.lexists(path):
+            yield ()
+            return
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        with os.fdopen(os.open(path, flags), "rb") as stream:
+            yield _lines(stream, os.fstat(stream.fileno()).st_size)
+    except OSError as error:
+        raise STATE_UNREADABLE(
+            f"the audit log cannot be read: {error.strerror}", found=path
+        ) from error
 
 
 def _last_line(file: int) -> bytes:
@@ -118,6 +217,14 @@ def _last_line(file: int) -> bytes:
     if rest:
         os.ftruncate(file, size - len(rest))
     return whole.rpartition(b"\n")[2]
+
+
+def _sync_folder(path: str) -> None:
+    folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # noqa: PTH120 - no pathlib here
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _end(line: bytes) -> Anchor:

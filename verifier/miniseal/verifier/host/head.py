@@ -11,7 +11,7 @@ from miniseal.formats.strictjson import canonical, loads
 from miniseal.formats.times import from_text, to_text
 from miniseal.verifier.host.mac import SEALED_LIMIT
 
-__all__ = ["HEAD_MALFORMED", "AppHead", "Head", "PolicyMark"]
+__all__ = ["HEAD_MALFORMED", "AppHead", "Head", "PolicyMark", "TrustMark"]
 
 HEAD_MALFORMED = Code(
     "state-malformed",
@@ -20,6 +20,9 @@ HEAD_MALFORMED = Code(
     cause="another version of Miniseal wrote it",
     remedy="use the version of Miniseal that wrote the state, or start from an empty state",
 )
+
+
+_ROLES = ("root", "snapshot", "targets", "timestamp")
 
 
 class PolicyMark:
@@ -98,6 +101,39 @@ class AppHead:
         }
 
 
+class TrustMark:
+    """Which trust material the host has; its content is a blob.
+
+    Attributes:
+        digest: of the material.
+        size: of it, in bytes.
+        versions: of the `root`, `timestamp`, `snapshot` and `targets` in it: what later material
+            is not allowed to be behind.
+    """
+
+    __slots__ = ("digest", "size", "versions")
+
+    def __init__(self, *, digest: str, size: int, versions: dict[str, int]) -> None:
+        """Keep the parts."""
+        self.digest = digest
+        self.size = size
+        self.versions = versions
+
+    @classmethod
+    def from_members(cls, members: Members) -> "TrustMark":
+        """Read the `trust` member; raises the code of `members`."""
+        versions = members.only("digest", "size", "versions").child("versions").only(*_ROLES)
+        return cls(
+            digest=members.digest("digest"),
+            size=members.integer("size"),
+            versions={role: versions.integer(role, least=1) for role in _ROLES},
+        )
+
+    def to_json(self) -> dict[str, object]:
+        """The `trust` member."""
+        return {"digest": self.digest, "size": self.size, "versions": self.versions}
+
+
 class Head:
     """The payload of `head.json`.
 
@@ -105,13 +141,15 @@ class Head:
         host: the host's id.
         generation: rises with every head written.
         policy: the policy last decided by.
-        time: the highest time at which a program was admitted, seconds since 1970.
+        time: the highest time at which a program or trust material was accepted, seconds since
+            1970.
         apps: by app_id.
         audit: how many lines the audit log had when the head was written, and the digest of the
             last of them, or None where there was none.
+        trust: the trust material last accepted, or None where there was none.
     """
 
-    __slots__ = ("apps", "audit", "generation", "host", "policy", "time")
+    __slots__ = ("apps", "audit", "generation", "host", "policy", "time", "trust")
 
     def __init__(
         self,
@@ -122,6 +160,7 @@ class Head:
         time: int,
         apps: dict[str, AppHead],
         audit: tuple[int, str | None],
+        trust: TrustMark | None = None,
     ) -> None:
         """Keep the parts."""
         self.host = host
@@ -130,6 +169,7 @@ class Head:
         self.time = time
         self.apps = apps
         self.audit = audit
+        self.trust = trust
 
     @classmethod
     def from_payload(cls, data: bytes) -> "Head":
@@ -147,7 +187,7 @@ class Head:
     def _read(cls, data: bytes) -> "Head":
         value = loads(data, limit=SEALED_LIMIT, what="head")
         members = Members(value, "head", HEAD_MALFORMED)
-        members.only("apps", "audit", "format", "generation", "host", "policy", "time")
+        members.only("apps", "audit", "format", "generation", "host", "policy", "time", "trust")
         members.integer("format", least=1, most=1)
         audit = members.child("audit").only("count", "digest")
         apps = members.child("apps")
@@ -158,6 +198,7 @@ class Head:
             time=from_text(members.string("time")),
             apps={app_id: AppHead.from_members(apps.child(app_id)) for app_id in apps.values},
             audit=(audit.integer("count"), audit.digest("digest") if "digest" in audit else None),
+            trust=TrustMark.from_members(members.child("trust")) if "trust" in members else None,
         )
 
     def next(
@@ -167,6 +208,7 @@ class Head:
         policy: PolicyMark | None = None,
         time: int | None = None,
         audit: tuple[int, str | None],
+        trust: TrustMark | None = None,
     ) -> "Head":
         """The head that follows this one, with what changes."""
         return Head(
@@ -176,6 +218,7 @@ class Head:
             time=self.time if time is None else max(self.time, time),
             apps=self.apps if apps is None else apps,
             audit=audit,
+            trust=self.trust if trust is None else trust,
         )
 
     def to_payload(self) -> bytes:
@@ -189,5 +232,6 @@ class Head:
                 "time": to_text(self.time),
                 "apps": {app_id: app.to_json() for app_id, app in self.apps.items()},
                 "audit": {"count": self.audit[0], "digest": self.audit[1]},
+                "trust": self.trust.to_json() if self.trust else None,
             }
         )

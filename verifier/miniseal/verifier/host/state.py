@@ -121,7 +121,7 @@ class State:
         with suppress(MinisealError, OSError):
             current = [each for each, app in head.apps.items() if app.record is not None]
             kept = {record_name(each, head.apps[each].generation) for each in current}
-            blobs: set[str] = set()
+            blobs = {head.trust.digest} if head.trust else set[str]()
             for each in current:
                 blobs |= self.reader.record(head, each).blobs()
             self._delete_others(_RECORDS, kept)

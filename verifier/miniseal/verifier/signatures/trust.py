@@ -17,6 +17,7 @@ from miniseal.verifier.signatures.material import TRUST_INVALID, Material
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from miniseal.verifier.policy.policy import Policy
+    from miniseal.verifier.signatures.tuf import Chain
 
 __all__ = [
     "CLOCK_SKEW",
@@ -90,9 +91,15 @@ def of_policy(policy: "Policy", material: bytes | None, now: int) -> TrustedRoot
         material,
         pinned_root=policy.tuf_root,
         target=trust.tuf.target,
-        max_age=seconds(trust.max_age or "") or 0,
+        max_age=max_age_of(policy),
         now=now,
     )
+
+
+def max_age_of(policy: "Policy") -> int:
+    """The longest time since a refresh, seconds; 0 where the policy has no such time."""
+    trust = policy.document.trust
+    return seconds(trust.max_age or "") or 0 if trust else 0
 
 
 def read_material(
@@ -110,17 +117,34 @@ def read_material(
     Raises:
         VerificationError: `trust-invalid`, `trust-stale`.
     """
+    read = Material.from_bytes(material)
+    return judge(read, chain_of(read, pinned_root, target), max_age, now)
+
+
+def chain_of(material: Material, pinned_root: bytes, target: str) -> "Chain":
+    """The material's metadata, verified from the pinned root; how old they are is not asked.
+
+    Raises:
+        VerificationError: `trust-invalid`.
+    """
     from miniseal.verifier.signatures.tuf import verified  # 200 ms that only keyless needs
 
-    read = Material.from_bytes(material)
-    if read.refreshed > now + CLOCK_SKEW:
+    return verified(material, pinned_root, target)
+
+
+def judge(material: Material, chain: "Chain", max_age: int, now: int) -> TrustedRoot:
+    """The trusted root of verified material, if it is neither too old nor from the future.
+
+    Raises:
+        VerificationError: `trust-invalid`, `trust-stale`.
+    """
+    if material.refreshed > now + CLOCK_SKEW:
         raise TRUST_INVALID(
             "the trust material is from the future",
-            found=to_text(read.refreshed),
+            found=to_text(material.refreshed),
             expected=f"{to_text(now)} or earlier",
         )
-    data, expiries = verified(read, pinned_root, target)
-    ends = {**expiries, "the policy's max_age": read.refreshed + max_age}
+    ends = {**chain.expiries, "the policy's max_age": material.refreshed + max_age}
     first = min(ends, key=lambda each: ends[each])
     if now >= ends[first]:
         raise TRUST_STALE(
@@ -128,4 +152,4 @@ def read_material(
             found=f"{first} ended at {to_text(ends[first])}",
             expected=f"later than {to_text(now)}",
         )
-    return TrustedRoot(data=data, digest=sha256(data), ends=ends[first])
+    return TrustedRoot(data=material.target, digest=sha256(material.target), ends=ends[first])

@@ -10,6 +10,7 @@ followed.
 # pyright: reportPrivateImportUsage=false
 # tuf documents `tuf.api.metadata` as the home of these names, and has no list of exports
 
+from dataclasses import dataclass
 from typing import TypeVar
 
 from tuf.api.exceptions import RepositoryError
@@ -24,27 +25,79 @@ from tuf.api.metadata import (
     Timestamp,
 )
 
-from miniseal.formats.errors import FormatError
+from miniseal.formats.errors import Code, FormatError, VerificationError
 from miniseal.formats.strictjson import loads
 from miniseal.verifier.signatures.material import ROOT_LIMIT, TRUST_INVALID, Material
 
-__all__ = ["verified"]
+__all__ = ["TRUST_ROLLBACK", "Chain", "verified"]
+
+TRUST_ROLLBACK = Code(
+    "trust-rollback",
+    VerificationError,
+    meaning="a TUF repository, or trust material, is older than what was seen before",
+    cause="an old copy of the repository was put back, or old trust material was carried here",
+    remedy="find out who serves the old state; the known material stays as it is until then",
+)
 
 _HASHES = frozenset({"sha256", "sha512"})
 _Role = TypeVar("_Role", Root, Timestamp, Snapshot, Targets)
 
 
-def verified(material: Material, pinned_root: bytes, target: str) -> tuple[bytes, dict[str, int]]:
-    """The target's content, and when each metadata that speaks for it expires, by its name.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """Trust material that was verified.
+
+    Attributes:
+        roots: the pinned root and those after it, oldest first.
+        versions: of `root`, `timestamp`, `snapshot` and `targets`.
+        expiries: when what speaks for the target expires, seconds since 1970, by words for it.
+    """
+
+    roots: tuple[Root, ...]
+    versions: dict[str, int]
+    expiries: dict[str, int]
+
+    def check_follows(self, known: dict[str, int]) -> None:
+        """Refuse a state of the repository that is older than one that is known.
+
+        Where a later root has other keys for timestamp or snapshot their versions may begin anew:
+        that is how a repository recovers from an attacker who drove them up.
+
+        Args:
+            known: versions, as in `versions`.
+
+        Raises:
+            VerificationError: `trust-rollback`.
+        """
+        restarted = self.versions["root"] > known["root"] and self._has_other_keys(known["root"])
+        for role in ("root",) if restarted else ("root", "timestamp", "snapshot", "targets"):
+            if self.versions[role] < known[role]:
+                raise TRUST_ROLLBACK(
+                    f"the repository's {role} is older than the one last seen",
+                    found=f"version {self.versions[role]}",
+                    expected=f"{known[role]} or higher",
+                )
+
+    def _has_other_keys(self, version: int) -> bool:
+        before = next((root for root in self.roots if root.version == version), None)
+        return before is not None and any(
+            before.roles[role] != self.roots[-1].roles[role] for role in ("timestamp", "snapshot")
+        )
+
+
+def verified(material: Material, pinned_root: bytes, target: str) -> Chain:
+    """The material's metadata, each verified from the one before, and the target by the last.
 
     Raises:
         VerificationError: `trust-invalid`.
     """
     try:
-        root = _root(material, pinned_root)
+        roots = _roots(material, pinned_root)
+        root = roots[-1]
         timestamp = _signed(Timestamp, material.timestamp, "timestamp", root)
-        said = timestamp.snapshot_meta
-        snapshot = _following(Snapshot, material.snapshot, "snapshot", root, said)
+        snapshot = _following(
+            Snapshot, material.snapshot, "snapshot", root, timestamp.snapshot_meta
+        )
         targets = _following(
             Targets, material.targets, "targets", root, snapshot.meta.get("targets.json")
         )
@@ -53,32 +106,31 @@ def verified(material: Material, pinned_root: bytes, target: str) -> tuple[bytes
         raise TRUST_INVALID(
             "the trust material is refused", found=f"{type(error).__name__}: {error}"[:300]
         ) from error
-    roles: tuple[tuple[str, Signed], ...] = (
-        ("the repository's root", root),
-        ("its timestamp", timestamp),
-        ("its snapshot", snapshot),
-        ("its targets", targets),
+    roles: tuple[Signed, ...] = (root, timestamp, snapshot, targets)
+    return Chain(
+        roots=roots,
+        versions={role.type: role.version for role in roles},
+        expiries={f"the repository's {role.type}": int(role.expires.timestamp()) for role in roles},
     )
-    return material.target, {name: int(role.expires.timestamp()) for name, role in roles}
 
 
-def _root(material: Material, pinned_root: bytes) -> Root:
-    """The last root of the chain; what the policy has overtaken is passed over."""
-    root = _read(Root, pinned_root, "pinned root").signed
+def _roots(material: Material, pinned_root: bytes) -> tuple[Root, ...]:
+    """The pinned root and its successors; what the policy has overtaken is passed over."""
+    roots = [_read(Root, pinned_root, "pinned root").signed]
     for data in material.roots:
-        following = _read(Root, data, "root")
-        if following.signed.version <= root.version:
+        last, following = roots[-1], _read(Root, data, "root")
+        if following.signed.version <= last.version:
             continue
-        if following.signed.version != root.version + 1:
+        if following.signed.version != last.version + 1:
             raise TRUST_INVALID(
                 "the trust material lacks a root",
                 found=f"version {following.signed.version}",
-                expected=f"version {root.version + 1}",
+                expected=f"version {last.version + 1}",
             )
-        root.verify_delegate("root", following.signed_bytes, following.signatures)
+        last.verify_delegate("root", following.signed_bytes, following.signatures)
         following.signed.verify_delegate("root", following.signed_bytes, following.signatures)
-        root = following.signed
-    return root
+        roots.append(following.signed)
+    return tuple(roots)
 
 
 def _following(
