@@ -56,25 +56,27 @@ class Artifacts:
             products=_named((each.name, each.digest) for each in subjects),
         )
 
+    def to_in_toto(self) -> dict[str, dict[str, dict[str, str]]]:
+        """The same for in-toto: to each name its digests, here one, by algorithm."""
+        both = {"materials": self.materials, "products": self.products}
+        return {
+            kind: {name: dict([digest.split(":", 1)]) for name, digest in named.items()}
+            for kind, named in both.items()
+        }
+
 
 def broken_rule(step: LayoutStep, performed: Mapping[str, Artifacts]) -> str | None:
     """What in-toto says against a step, or None; `performed` has the step and all its `sources`."""
-    from in_toto.models.layout import Step  # an extra of hosts whose policy names a layout
-    from in_toto.models.link import Link as InTotoLink
-    from in_toto.verifylib import verify_all_item_rules
-    from securesystemslib.exceptions import Error
+    # An extra, of hosts whose policy names a layout, and without types.
+    from in_toto import exceptions, verifylib  # type: ignore[import-untyped]
+    from in_toto.models import layout, link  # type: ignore[import-untyped]
 
-    links = {
-        name: InTotoLink(
-            name=name, materials=_hashes(each.materials), products=_hashes(each.products)
-        )
-        for name, each in performed.items()
-    }
-    item = Step.read(step.to_json())
+    links = {name: link.Link(name=name, **each.to_in_toto()) for name, each in performed.items()}
+    item = layout.Step.read(step.to_json())  # pyright: ignore[reportUnknownMemberType]
     with _ENGINE:
         try:
-            verify_all_item_rules([item], links)
-        except (Error, KeyError) as error:
+            verifylib.verify_all_item_rules([item], links)  # pyright: ignore[reportUnknownMemberType]
+        except (exceptions.RuleVerificationError, KeyError) as error:
             return str(error).partition("\n")[0][:300] or type(error).__name__
     return None
 
@@ -103,8 +105,3 @@ def _digest(name: str, digest: Mapping[str, str]) -> str:
         found=", ".join(digest)[:100],
         expected=" or ".join(_DIGITS),
     )
-
-
-def _hashes(named: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    pairs = ((name, digest.partition(":")) for name, digest in named.items())
-    return {name: {algorithm: digits} for name, (algorithm, _, digits) in pairs}
