@@ -91,8 +91,8 @@ class StateReader:
             VerificationError: `not-installed`, `state-damaged`, `mac-invalid`, `state-malformed`.
             EnvironmentalError: `state-unreadable`, `mac-key-exposed`.
         """
-        key, _ = self.keys()
         data = self._read_own("head.json", SEALED_LIMIT)
+        key, _ = self.keys()  # second: without a head the key may still be replaced
         if self._head is None or self._head[0] != data:
             self._head = (data, Head.from_payload(unseal(data, key, "head")))
         return self._head[1]
