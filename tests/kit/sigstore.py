@@ -46,6 +46,7 @@ class PrivateSigstore:
     """The services; use it in a `with`.
 
     Attributes:
+        programs: the folder with what was built.
         folder: of its files, gone at the end.
         trusted_root: what verifiers trust, a file.
         trust_config: that and where to sign (Rekor 2, timestamps), a file.
@@ -60,13 +61,13 @@ class PrivateSigstore:
         Args:
             programs: the folder with what was built.
         """
+        self.programs = programs
         self.folder = Path(tempfile.mkdtemp(prefix="sigstore-"))
         self.trusted_root = self.folder / "trusted_root.json"
         self.trust_config = self.folder / "trust_config.json"
         self.signing_config = self.folder / "signing_config.json"
         self.registry = f"{_HOST}:{_REGISTRY}"
         self.issuer = Issuer(f"{_HOST}:{_OIDC}")
-        self._programs = programs
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._material = Material()
         self._network = Network()
@@ -242,7 +243,7 @@ class PrivateSigstore:
     def _spawn(self, name: str, *words: str) -> None:
         with (self.folder / f"{name}.log").open("wb") as out:
             self._processes[name] = subprocess.Popen(
-                [*_DIES_WITH_US, self._programs / name, *words],
+                [*_DIES_WITH_US, self.programs / name, *words],
                 cwd=self.folder,
                 env=self.environ | {"PATH": os.defpath},
                 stdin=subprocess.DEVNULL,
