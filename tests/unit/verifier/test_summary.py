@@ -1,0 +1,253 @@
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+
+from kit.packages import APP, NOW, POLICY, Scene, key, provenance
+from miniseal.attestations import generate_key
+from miniseal.formats.bundle import Bundle
+from miniseal.formats.digest import sha256
+from miniseal.formats.errors import MinisealError
+from miniseal.formats.predicates.vsa import PREDICATE_TYPE, AuditMark, Vsa
+from miniseal.formats.statement import Statement
+from miniseal.verifier import Policy
+from miniseal.verifier.examine import Examined, examine
+from miniseal.verifier.host.reader import StateReader
+from miniseal.verifier.host.state import State
+from miniseal.verifier.host.summary import HostKey, Summary, summarise, verifier_id
+from miniseal.verifier.policy.values import POLICY_INVALID
+from miniseal.verifier.signatures.keys import PublicKey
+from miniseal.verifier.summary import failed, level_of, passed
+
+HOST = "0123456789abcdef0123456789abcdef"
+ANCHOR = (7, sha256(b"a line"))
+ID = "https://platform.example/gate"
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    scene = Scene(tmp_path)
+    scene.release()
+    return scene
+
+
+def look(scene: Scene) -> tuple[Examined, Policy]:
+    policy = Policy.load(scene.path)
+    return examine(APP, scene.repository, "1.0.0", policy, NOW), policy
+
+
+def state_of(folder: Path) -> State:
+    folder.mkdir(exist_ok=True)
+    return State(str(folder), StateReader(str(folder)), os.urandom)
+
+
+def summary(scene: Scene, folder: Path) -> Summary:
+    examined, policy = look(scene)
+    return summarise(
+        state_of(folder),
+        examined.verdict,
+        policy,
+        examined.evidence,
+        host=HOST,
+        anchor=ANCHOR,
+    )
+
+
+def test_a_summary_says_what_was_verified_by_which_policy_and_when(scene: Scene) -> None:
+    examined, policy = look(scene)
+
+    said = passed(examined.verdict, policy, examined.evidence, verifier_id=ID)
+
+    assert said.passed
+    assert said.verifier_id == ID
+    assert said.verified_on == "2026-11-21T12:00:00Z"
+    assert said.resource_uri == "pkg:generic/com.acme.tip@1.0.0"
+    assert f"sha256:{said.policy.digest['sha256']}" == policy.digest
+    assert said.policy.annotations == {"serial": 1}
+    assert {f"sha256:{each.digest['sha256']}" for each in said.inputs} == {
+        each.bundle for each in examined.evidence
+    }
+    assert said.levels == ("SLSA_BUILD_LEVEL_2",)
+    assert said.audit is None
+    assert Vsa.from_json(said.to_json()) == said
+
+
+def test_a_policy_is_called_by_its_digest(scene: Scene) -> None:
+    examined, policy = look(scene)
+
+    uri = passed(examined.verdict, policy, (), verifier_id=ID).policy.uri
+
+    assert uri is not None
+    assert uri.startswith("ni:///sha-256;")
+    assert len(uri) == len("ni:///sha-256;") + 43
+
+
+def test_a_refusal_has_no_level(scene: Scene) -> None:
+    examined, policy = look(scene)
+
+    said = failed(examined.verdict.config, policy, verifier_id=ID, now=NOW)
+
+    assert not said.passed
+    assert (said.result, said.levels) == ("FAILED", ("FAILED",))
+    assert said.resource_uri == "pkg:generic/com.acme.tip@1.0.0"
+
+
+def test_the_level_is_the_highest_of_a_builder_whose_provenance_is_accepted(scene: Scene) -> None:
+    better = "https://builders.example/better"
+    scene.policy(f'{POLICY}\n[[builder]]\nid = "{better}"\nsigners = ["acme"]\nlevel = 3\n')
+    examined, policy = look(scene)
+    assert level_of(examined.verdict, policy, examined.evidence) == 2
+
+    made = scene.release(version="1.0.1", code=2)
+    scene.repository.say(made, provenance(builder=better, source={"uri": "https://fork.example"}))
+    examined = examine(APP, scene.repository, "1.0.1", policy, NOW)
+    assert level_of(examined.verdict, policy, examined.evidence) == 2
+
+    scene.repository.say(made, provenance(builder=better))
+    examined = examine(APP, scene.repository, "1.0.1", policy, NOW)
+    assert level_of(examined.verdict, policy, examined.evidence) == 3
+
+
+def test_without_provenance_nothing_is_claimed(scene: Scene) -> None:
+    examined, policy = look(scene)
+
+    said = passed(examined.verdict, policy, (), verifier_id=ID)
+
+    assert said.levels == ("SLSA_BUILD_LEVEL_0",)
+
+
+def test_where_no_provenance_is_demanded_the_publishers_counts(tmp_path: Path) -> None:
+    rule = POLICY.index("[namespace.require.provenance]")
+    scene = Scene(tmp_path)
+    scene.policy(POLICY[:rule] + POLICY[POLICY.index("[namespace.require.sbom]") :])
+    scene.release()
+    examined, policy = look(scene)
+
+    assert level_of(examined.verdict, policy, examined.evidence) == 2
+
+
+def test_a_hosts_summary_is_a_statement_about_the_package_under_its_key(
+    scene: Scene, tmp_path: Path
+) -> None:
+    examined, _ = look(scene)
+
+    made = summary(scene, tmp_path / "host")
+
+    bundle = Bundle.from_bytes(made.bundle)
+    statement = Statement.from_bytes(bundle.envelope.payload)
+    said = Vsa.from_json(statement.predicate)
+    public = PublicKey.from_pem(
+        HostKey.read(tmp_path / "host").public_pem, what="key", code=POLICY_INVALID
+    )
+    assert public.verifies(bundle.envelope)
+    assert bundle.key_hint == public.hint
+    assert made.key == public.digest
+    assert statement.predicate_type == PREDICATE_TYPE
+    assert len(statement.subjects) == 1
+    assert statement.names(examined.verdict.package.digest)
+    assert said.verifier_id == verifier_id(HOST) == f"https://miniseal.dev/hosts/{HOST}"
+    assert said.audit == AuditMark(count=7, head=sha256(b"a line"))
+    assert b"keyid" not in made.bundle
+
+
+def test_a_records_entry_leads_to_the_bundle_and_names_no_signer(
+    scene: Scene, tmp_path: Path
+) -> None:
+    made = summary(scene, tmp_path / "host")
+
+    entry = made.to_json()
+
+    assert entry["bundle"] == sha256(made.bundle)
+    assert entry["size"] == len(made.bundle)
+    assert entry["signers"] == []
+
+
+def test_a_host_keeps_its_key(scene: Scene, tmp_path: Path) -> None:
+    first, second = (summary(scene, tmp_path / "host") for _ in range(2))
+
+    assert first.key == second.key
+    assert summary(scene, tmp_path / "another").key != first.key
+
+
+def test_the_key_is_the_hosts_users_alone(tmp_path: Path) -> None:
+    HostKey.open(state_of(tmp_path / "host"))
+
+    mode = (tmp_path / "host" / "host.key").stat().st_mode
+    assert stat.S_IMODE(mode) == 0o600
+    assert [path.name for path in (tmp_path / "host").iterdir()] == ["host.key"]
+
+
+def test_there_is_no_key_before_the_first_admission(tmp_path: Path) -> None:
+    with pytest.raises(MinisealError) as error:
+        HostKey.read(tmp_path)
+
+    assert error.value.code == "not-installed"
+
+
+def test_a_key_that_others_can_read_is_not_used(tmp_path: Path) -> None:
+    state = state_of(tmp_path)
+    HostKey.open(state)
+    (tmp_path / "host.key").chmod(0o640)
+
+    with pytest.raises(MinisealError) as error:
+        HostKey.open(state)
+
+    assert error.value.code == "host-key-unusable"
+
+
+def pem(key: ec.EllipticCurvePrivateKey, password: bytes = b"") -> bytes:
+    encryption = BestAvailableEncryption(password) if password else NoEncryption()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not a key",
+        key("acme").public_pem,
+        pem(ec.generate_private_key(ec.SECP384R1())),
+        pem(ec.generate_private_key(ec.SECP256R1()), b"secret"),
+    ],
+    ids=["empty", "text", "public", "P-384", "encrypted"],
+)
+def test_a_file_that_is_no_such_key_is_refused_and_not_replaced(
+    tmp_path: Path, content: bytes
+) -> None:
+    state = state_of(tmp_path)
+    state.write_own("host.key", content)
+
+    with pytest.raises(MinisealError) as error:
+        HostKey.open(state)
+
+    assert error.value.code == "host-key-unusable"
+    assert (tmp_path / "host.key").read_bytes() == content
+
+
+def test_an_ed25519_key_is_refused(tmp_path: Path) -> None:
+    generate_key(tmp_path / "host.key", kind="ed25519")
+
+    with pytest.raises(MinisealError) as error:
+        HostKey.read(tmp_path)
+
+    assert error.value.code == "host-key-unusable"
+
+
+def test_no_link_is_followed_to_a_key(tmp_path: Path) -> None:
+    generate_key(tmp_path / "other.key")
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "host.key").symlink_to(tmp_path / "other.key")
+
+    with pytest.raises(MinisealError) as error:
+        HostKey.read(state)
+
+    assert error.value.code == "state-unreadable"
