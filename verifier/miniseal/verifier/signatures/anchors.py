@@ -95,23 +95,37 @@ class Anchors:
             timestamp_authorities=_all(members, "timestampAuthorities", _authority, least=0),
         )
 
-    def at(self, time: datetime, *, log: bytes, issued: datetime, certificate_log: bytes) -> str:
+    def at(
+        self,
+        time: datetime,
+        *,
+        log: bytes,
+        stamped: bool,
+        certificate: tuple[bytes, datetime] | None = None,
+    ) -> str:
         """The root for one signature, inside of the trust configuration that sigstore-python reads.
 
         Args:
             time: when the signature claims to have been made.
             log: the id of the log that its entry names.
-            issued: when the certificate was logged.
-            certificate_log: the id of the log that the certificate names.
+            stamped: whether a timestamp says so, else the log.
+            certificate: the id of the log that the certificate names, and when it was logged
+                there; None where a key signed.
 
         Raises:
-            VerificationError: `log-entry-invalid`, `certificate-invalid`: unknown, or not valid at
-                that time.
+            VerificationError: `log-entry-invalid`, `certificate-invalid`, `timestamp-invalid`:
+                unknown, or not valid at that time.
         """
         authorities = [each for each in self.certificate_authorities if each.valid_at(time)]
         if not authorities:
             raise CERTIFICATE_INVALID(
                 "the trusted root has no certificate authority that was valid at the signing",
+                found=time.isoformat(),
+            )
+        stampers = [each for each in self.timestamp_authorities if each.valid_at(time)]
+        if stamped and not stampers:
+            raise TIMESTAMP_INVALID(
+                "the trusted root has no timestamp authority that was valid at the timestamp",
                 found=time.isoformat(),
             )
         return json.dumps(
@@ -120,13 +134,11 @@ class Anchors:
                 "trustedRoot": {
                     "mediaType": self.media_type,
                     "tlogs": [_named(self.logs, log, time, LOG_ENTRY_INVALID)],
-                    "ctlogs": [
-                        _named(self.certificate_logs, certificate_log, issued, CERTIFICATE_INVALID)
-                    ],
+                    "ctlogs": [_named(self.certificate_logs, *certificate, CERTIFICATE_INVALID)]
+                    if certificate
+                    else [],
                     "certificateAuthorities": [each.value for each in authorities],
-                    "timestampAuthorities": [
-                        each.value for each in self.timestamp_authorities if each.valid_at(time)
-                    ],
+                    "timestampAuthorities": [each.value for each in stampers],
                 },
             }
         )

@@ -56,10 +56,8 @@ class Material:
             VerificationError: `log-entry-invalid`, `timestamp-invalid`.
             FormatError: `bundle-malformed`, `json-malformed`, `too-large`.
         """
-        value = loads(data, limit=BUNDLE_LIMIT, what="bundle", floats=True)
-        members = Members(value, "bundle", BUNDLE_MALFORMED)
-        _check_names(value)
-        material = members.child("verificationMaterial")
+        members, material = _members(data)
+        _check_names(members.values)
         entries = material.children("tlogEntries") if "tlogEntries" in material else []
         if len(entries) != 1:
             raise LOG_ENTRY_INVALID(
@@ -70,6 +68,16 @@ class Material:
             entry=LogEntry.from_members(entries[0]),
             timestamps=tuple(_timestamps(material)),
         )
+
+    @staticmethod
+    def logged(data: bytes) -> bool:
+        """Whether a bundle has any log entry; one signed with a key needs none.
+
+        Raises:
+            FormatError: `bundle-malformed`, `json-malformed`, `too-large`.
+        """
+        material = _members(data)[1]
+        return "tlogEntries" in material and bool(material.items("tlogEntries"))
 
     def cuts(self) -> Iterator[tuple[str, int | None]]:
         """A bundle for each clock, and the time that it states if that is not in a timestamp.
@@ -142,14 +150,12 @@ def verified_times(
         FormatError: `bundle-malformed`.
         UsageError: `trusted-root-invalid`.
     """
-    certificate_log, issued = _logged(certificate)
+    logged = _logged(certificate)
     times: set[int] = set()
     for cut, stated in material.cuts():
         bundle = _bundle(cut)
         time = _stamped(bundle) if stated is None else datetime.fromtimestamp(stated, UTC)
-        root = anchors.at(
-            time, log=material.entry.log, issued=issued, certificate_log=certificate_log
-        )
+        root = anchors.at(time, log=material.entry.log, stamped=stated is None, certificate=logged)
         verifier = _verifier(root)
         try:
             check(verifier, bundle)
@@ -159,6 +165,13 @@ def verified_times(
             raise refusal(error) from error
         times.add(int(time.timestamp()))
     return tuple(sorted(times))
+
+
+def _members(data: bytes) -> tuple[Members, Members]:
+    """The bundle, and its verification material."""
+    value = loads(data, limit=BUNDLE_LIMIT, what="bundle", floats=True)
+    members = Members(value, "bundle", BUNDLE_MALFORMED)
+    return members, members.child("verificationMaterial")
 
 
 def _bundle(text: str) -> "Bundle":

@@ -11,8 +11,8 @@ returned with a policy, and the payload's type and subject are the caller's to c
 
 from dataclasses import dataclass
 
-from miniseal.formats.bundle import BUNDLE_MALFORMED, Bundle
-from miniseal.verifier.evidence import SIGNATURE_INVALID
+from miniseal.formats.bundle import Bundle
+from miniseal.verifier.evidence import IDENTITY_MISMATCH, SIGNATURE_INVALID
 from miniseal.verifier.signatures.anchors import Anchors
 from miniseal.verifier.signatures.certificate import CertificateIdentity
 from miniseal.verifier.signatures.clocks import Leaf, Material, verified_times
@@ -59,13 +59,13 @@ class KeylessVerifier:
 
         Raises:
             VerificationError: `signature-invalid`, `certificate-invalid`, `log-entry-invalid`,
-                `timestamp-invalid`.
+                `timestamp-invalid`; `identity-mismatch` where a key signed.
             FormatError: `bundle-malformed`, `envelope-malformed`, `json-malformed`, `too-large`.
             UsageError: `trusted-root-invalid`, where only sigstore-python sees what is wrong.
         """
         read = Bundle.from_bytes(bundle)
         if read.certificate is None:
-            raise BUNDLE_MALFORMED("bundle is not keyless: it has no certificate")
+            raise IDENTITY_MISMATCH("the bundle is signed with a key, and has no certificate")
         leaf, envelope = Leaf(read.certificate), read.envelope
 
         def check(verifier: "Verifier", part: "SigstoreBundle") -> None:

@@ -69,20 +69,39 @@ class PublicKey:
         """Whether the key may verify anything at `now`, seconds since 1970."""
         return self.not_after is None or now < self.not_after
 
+    @property
+    def spki(self) -> bytes:
+        """The SubjectPublicKeyInfo in DER."""
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        return self._key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
     def verifies(self, envelope: Envelope) -> bool:
         """Whether the envelope's one signature was made with this key."""
-        from cryptography.exceptions import InvalidSignature  # not for hosts
-        from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-        from cryptography.hazmat.primitives.hashes import SHA256
-
         if len(envelope.signatures) != 1:
             return False
-        signature, signed = envelope.signatures[0], pae(envelope.payload_type, envelope.payload)
+        return self.made(envelope.signatures[0], pae(envelope.payload_type, envelope.payload))
+
+    def made(self, signature: bytes, signed: bytes, *, hashed: bool = False) -> bool:
+        """Whether this key made a signature.
+
+        Args:
+            signature: DER with P-256, raw with Ed25519.
+            signed: what it is over.
+            hashed: `signed` is the SHA-256 of that; Ed25519 cannot sign one in its place.
+        """
+        from cryptography.exceptions import InvalidSignature  # not for hosts
+        from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
+        from cryptography.hazmat.primitives.hashes import SHA256
+
+        algorithm = utils.Prehashed(SHA256()) if hashed else SHA256()
         try:
-            if isinstance(self._key, ed25519.Ed25519PublicKey):
-                self._key.verify(signature, signed)
+            if not isinstance(self._key, ed25519.Ed25519PublicKey):
+                self._key.verify(signature, signed, ec.ECDSA(algorithm))
+            elif hashed:
+                return False
             else:
-                self._key.verify(signature, signed, ec.ECDSA(SHA256()))
+                self._key.verify(signature, signed)
         except (InvalidSignature, ValueError):
             return False
         return True
