@@ -10,6 +10,7 @@ from miniseal.cli.outcome import Outcome, Verb
 from miniseal.formats import times
 from miniseal.verifier import Policy
 from miniseal.verifier.policy.advice import warnings
+from miniseal.verifier.policy.explain import Section, explain
 
 __all__ = ["command"]
 
@@ -22,10 +23,10 @@ def command() -> None:
 @command.command("check", cls=Verb)
 @click.argument("path", type=click.Path(path_type=Path))
 def check(path: Path) -> Outcome:
-    """Read the policy at PATH and every file it names, as a host would."""
+    """Say what the policy at PATH demands and leaves open, read as a host would."""
     policy, now = Policy.load(path), int(time.time())
     expired = now >= policy.end
-    doubts = warnings(policy, now=now)
+    doubts, sections = warnings(policy, now=now), explain(policy)
     result = {
         "serial": policy.serial,
         "digest": policy.digest,
@@ -33,6 +34,7 @@ def check(path: Path) -> Outcome:
         "expired": expired,
         "signers": sorted(policy.signers),
         "namespaces": sorted(namespace.apps for namespace in policy.namespaces),
+        "demands": {section.title: list(section.lines) for section in sections},
         "warnings": list(doubts),
     }
     lines = (
@@ -40,9 +42,14 @@ def check(path: Path) -> Outcome:
         f"expires  {policy.expires}{' (it has)' if expired else ''}",
         f"signers  {', '.join(sorted(policy.signers))}",
         *(f"apps     {namespace.apps}" for namespace in policy.namespaces),
+        *(line for section in sections for line in _shown(section)),
         *(f"warning  {doubt}" for doubt in doubts),
     )
     return Outcome(result=result, lines=lines)
+
+
+def _shown(section: Section) -> tuple[str, ...]:
+    return (f"{section.title}:", *(f"  - {line}" for line in section.lines))
 
 
 @command.command("init", cls=Verb, extra="pipeline")
