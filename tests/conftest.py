@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from kit.commands import Run, run_miniseal
 from kit.dagger import BaseImage, DaggerEngineProcess, DaggerTools
+from kit.registries import Registry
 from kit.sigstore import Cosign, PrivateSigstore
 from services import cache, image, programs
 
@@ -136,6 +137,12 @@ def sigstore() -> Iterator[PrivateSigstore]:
 def cosign(sigstore: PrivateSigstore) -> Cosign:
     """Runs cosign inside the private Sigstore: `cosign("tree", ...).ok()`."""
     return Cosign(_service(programs.SIGSTORE.entry()) / "cosign", sigstore)
+
+
+@pytest.fixture(scope="session")
+def registry(sigstore: PrivateSigstore) -> Registry:
+    """The registry inside the private Sigstore; layouts are copied to it and back."""
+    return Registry(sigstore)
 
 
 def _service(folder: Path) -> Path:
