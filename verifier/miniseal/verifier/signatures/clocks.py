@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import cast
 
 from miniseal.formats.bundle import BUNDLE_LIMIT, BUNDLE_MALFORMED
+from miniseal.formats.dsse import base64_member
 from miniseal.formats.errors import MinisealError
 from miniseal.formats.members import Members
 from miniseal.formats.strictjson import loads
@@ -231,14 +232,15 @@ def _timestamps(material: Members) -> list[object]:
     if "timestampVerificationData" not in material:
         return []
     data = material.child("timestampVerificationData")
-    timestamps = data.items("rfc3161Timestamps") if "rfc3161Timestamps" in data else []
-    if len(timestamps) > _MOST_TIMESTAMPS:
+    timestamps = data.children("rfc3161Timestamps") if "rfc3161Timestamps" in data else []
+    distinct = {base64_member(each, "signedTimestamp") for each in timestamps}
+    if len(timestamps) > _MOST_TIMESTAMPS or len(distinct) != len(timestamps):
         raise TIMESTAMP_INVALID(
-            "bundle has too many timestamps",
-            found=str(len(timestamps)),
+            "bundle has too many timestamps, or one twice",
+            found=f"{len(timestamps)}, {len(distinct)} of them distinct",
             expected=f"at most {_MOST_TIMESTAMPS}",
         )
-    return timestamps
+    return [each.values for each in timestamps]
 
 
 def _check_names(value: object) -> None:
