@@ -12,9 +12,10 @@ import pytest
 from filelock import FileLock
 
 from kit.commands import Run, run_miniseal
+from kit.cosign import Cosign
 from kit.dagger import BaseImage, DaggerEngineProcess, DaggerTools
 from kit.registries import Registry
-from kit.sigstore import Cosign, PrivateSigstore
+from kit.sigstore import PrivateSigstore
 from services import cache, image, programs
 
 ROOT = Path(__file__).parent.parent
@@ -142,7 +143,13 @@ def cosign(sigstore: PrivateSigstore) -> Cosign:
 @pytest.fixture(scope="session")
 def registry(sigstore: PrivateSigstore) -> Registry:
     """The registry inside the private Sigstore; layouts are copied to it and back."""
-    return Registry(sigstore)
+    return Registry(sigstore, sigstore.registry)
+
+
+@pytest.fixture(scope="session")
+def old_registry(sigstore: PrivateSigstore) -> Registry:
+    """As `registry`, without the referrers API."""
+    return Registry(sigstore, sigstore.old_registry)
 
 
 def _service(folder: Path) -> Path:

@@ -15,8 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from cryptography import x509
 
+from kit.cosign import Cosign
 from kit.killing import nothing_survives
-from kit.sigstore import Cosign, PrivateSigstore
+from kit.sigstore import PrivateSigstore
 from kit.sigstore_network import Network
 from services import programs
 

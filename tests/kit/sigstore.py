@@ -13,7 +13,6 @@ import tempfile
 import time
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -30,11 +29,12 @@ from kit.sigstore_files import (
 from kit.sigstore_issuer import IDENTITIES, Issuer
 from kit.sigstore_network import Network
 
-__all__ = ["Cosign", "PrivateSigstore", "Said"]
+__all__ = ["PrivateSigstore"]
 
 _HOST = "127.0.0.1"
 _OIDC, _CTLOG, _TRILLIAN, _TSA = 8790, 6963, 8091, 3010
-_REKOR, _REKOR_GRPC, _REKOR1, _FULCIO, _FULCIO_GRPC, _REGISTRY = 3000, 3001, 3100, 5555, 5554, 5000
+_REKOR, _REKOR_GRPC, _REKOR1, _FULCIO, _FULCIO_GRPC = 3000, 3001, 3100, 5555, 5554
+_REGISTRY, _OLD_REGISTRY = 5000, 5001
 _ORIGINS = {"rekor": "rekor.miniseal.test", "rekor1": "rekor1.miniseal.test"}
 _CHAIN = "/api/v1/timestamp/certchain"
 _READY_SECONDS = 60.0
@@ -52,6 +52,7 @@ class PrivateSigstore:
         trust_config: that and where to sign (Rekor 2, timestamps), a file.
         signing_config: the second half of it, a file.
         registry: `HOST:PORT` of a registry with the referrers API, inside.
+        old_registry: of one that knows tags alone.
         issuer: of the tokens.
     """
 
@@ -67,6 +68,7 @@ class PrivateSigstore:
         self.trust_config = self.folder / "trust_config.json"
         self.signing_config = self.folder / "signing_config.json"
         self.registry = f"{_HOST}:{_REGISTRY}"
+        self.old_registry = f"{_HOST}:{_OLD_REGISTRY}"
         self.issuer = Issuer(f"{_HOST}:{_OIDC}")
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._material = Material()
@@ -160,12 +162,14 @@ class PrivateSigstore:
         (self.folder / "fulcio.yaml").write_bytes(config)
         self._start_logs()
         self._start_authorities()
-        self._spawn("registry", self.registry)
+        self._spawn("registry", "-referrers", self.registry)
+        self._spawn("registry", self.old_registry, name="old-registry")
         end = time.monotonic() + _READY_SECONDS
         self._await("ctlog", _CTLOG, "/healthz", end)
         self._await("rekor-tiles", _REKOR, "/healthz", end)
         self._await("fulcio", _FULCIO, "/healthz", end)
         self._await("registry", _REGISTRY, "/v2/", end)
+        self._await("old-registry", _OLD_REGISTRY, "/v2/", end)
         chain = self._await("timestamp-server", _TSA, _CHAIN, end)
         self._write_trust(certificate, x509.load_pem_x509_certificates(chain))
 
@@ -240,10 +244,11 @@ class PrivateSigstore:
                 self._start_version_1()
         return self.folder / name
 
-    def _spawn(self, name: str, *words: str) -> None:
+    def _spawn(self, program: str, *words: str, name: str = "") -> None:
+        name = name or program
         with (self.folder / f"{name}.log").open("wb") as out:
             self._processes[name] = subprocess.Popen(
-                [*_DIES_WITH_US, self.programs / name, *words],
+                [*_DIES_WITH_US, self.programs / program, *words],
                 cwd=self.folder,
                 env=self.environ | {"PATH": os.defpath},
                 stdin=subprocess.DEVNULL,
@@ -263,51 +268,6 @@ class PrivateSigstore:
                 why = "ended" if ended else "does not answer"
                 raise AssertionError(f"{name} {why}:\n{self.said(name)}")
             time.sleep(0.02)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """How cosign ended."""
-
-    words: tuple[str, ...]
-    exit_code: int
-    stdout: str
-    stderr: str
-
-    def ok(self) -> str:
-        """What it printed, where it had to succeed."""
-        assert self.exit_code == 0, (
-            f"cosign {self.words} ended with {self.exit_code}\n{self.stdout}\n{self.stderr}"
-        )
-        return self.stdout
-
-    def refused(self, why: str) -> None:
-        """It had to refuse, for this reason."""
-        assert self.exit_code != 0, f"cosign {self.words} succeeded\n{self.stdout}"
-        assert why in self.stderr, self.stderr
-
-
-class Cosign:
-    """cosign, inside the network of a private Sigstore."""
-
-    def __init__(self, program: Path, stack: PrivateSigstore) -> None:
-        self._program = program
-        self._stack = stack
-
-    def __call__(self, *words: str | Path, env: dict[str, str] | None = None) -> Said:
-        texts = tuple(map(str, words))
-        with self._stack.inside():
-            done = subprocess.run(
-                [self._program, *texts],
-                cwd=self._stack.folder,
-                env=self._stack.environ | {"PATH": os.defpath} | (env or {}),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=120,
-            )
-        return Said(words=texts, exit_code=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
 
 def _get(port: int, path: str) -> tuple[int, bytes]:

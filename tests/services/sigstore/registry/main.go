@@ -1,24 +1,26 @@
-// Command registry is an OCI registry in memory that answers the referrers API.
+// Command registry is an OCI registry in memory.
 //
-// usage: registry ADDRESS
+// usage: registry [-referrers] ADDRESS
 package main
 
 import (
+	"flag"
 	"log"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/registry"
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		log.Fatal("usage: registry ADDRESS")
+	referrers := flag.Bool("referrers", false, "answer the referrers API")
+	flag.Parse()
+	if flag.NArg() != 1 {
+		log.Fatal("usage: registry [-referrers] ADDRESS")
 	}
 	server := &http.Server{
-		Addr:              os.Args[1],
-		Handler:           registry.New(registry.WithReferrersSupport(true)),
+		Addr:              flag.Arg(0),
+		Handler:           registry.New(registry.WithReferrersSupport(*referrers)),
 		ReadHeaderTimeout: 10 * time.Second,
 	}
 	log.Fatal(server.ListenAndServe())
