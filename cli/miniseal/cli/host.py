@@ -18,6 +18,7 @@ __all__ = [
     "policy_option",
     "state_option",
     "suppressed_lines",
+    "trust_option",
     "verdict_lines",
 ]
 
@@ -42,6 +43,13 @@ state_option = click.option(
     required=True,
     type=click.Path(path_type=Path),
     help="The host's state folder [env: MINISEAL_STATE].",
+)
+
+trust_option = click.option(
+    "--trust",
+    envvar="MINISEAL_TRUST",
+    type=click.Path(path_type=Path),
+    help="A file of trust material, kept by `miniseal refresh` [env: MINISEAL_TRUST].",
 )
 
 

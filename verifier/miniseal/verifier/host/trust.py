@@ -21,14 +21,7 @@ from miniseal.verifier.host.serial import check_serial
 from miniseal.verifier.host.state import State
 from miniseal.verifier.policy.policy import Policy
 from miniseal.verifier.signatures.material import Material
-from miniseal.verifier.signatures.trust import (
-    TRUST_MISSING,
-    TrustedRoot,
-    chain_of,
-    judge,
-    max_age_of,
-    of_policy,
-)
+from miniseal.verifier.signatures.trust import TrustedRoot, TufRepository, of_policy
 
 __all__ = ["TrustKeeper", "stored_material", "trusted_root"]
 
@@ -83,16 +76,7 @@ class TrustKeeper:
             raise
 
     def _accept(self, data: bytes, policy: Policy, now: int) -> TrustedRoot:
-        trust = policy.document.trust
-        if trust is None or trust.tuf is None or policy.tuf_root is None:
-            raise TRUST_MISSING(
-                "the policy does not have its trusted root from a TUF repository",
-                expected="[trust.tuf]",
-                hint="nothing is refreshed for such a policy",
-            )
-        material = Material.from_bytes(data)
-        chain = chain_of(material, policy.tuf_root, trust.tuf.target)
-        root = judge(material, chain, max_age_of(policy), now)
+        root, chain = TufRepository.of_policy(policy).read(Material.from_bytes(data), now)
         with self._state.locked():
             head = self._state.head(policy.mark)
             check_serial(head.policy, policy.mark)

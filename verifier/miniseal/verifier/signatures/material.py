@@ -1,6 +1,6 @@
 """The file of trust material: a TUF repository's metadata and one target, as they came.
 
-Reading it checks its form and sizes alone; `trust.read_material` verifies what is in it.
+Reading it checks its form and sizes alone; `signatures.tuf` verifies what is in it.
 """
 
 import binascii

@@ -24,8 +24,8 @@ __all__ = [
     "TRUST_MISSING",
     "TRUST_STALE",
     "TrustedRoot",
+    "TufRepository",
     "of_policy",
-    "read_material",
 ]
 
 TRUST_MISSING = Code(
@@ -67,6 +67,78 @@ class TrustedRoot:
         return cls(data=data, digest=sha256(data), ends=None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TufRepository:
+    """Where a policy has its trusted root from, and how old that may get.
+
+    Attributes:
+        url: of the metadata; targets are below `targets/`.
+        root: TUF root metadata, trusted as it is.
+        target: the trusted root's path among the top-level targets.
+        max_age: seconds since the last refresh.
+    """
+
+    url: str
+    root: bytes
+    target: str
+    max_age: int
+
+    @classmethod
+    def of_policy(cls, policy: "Policy") -> "TufRepository":
+        """What `[trust.tuf]` says.
+
+        Raises:
+            VerificationError: `trust-missing`, where the policy has none.
+        """
+        trust = policy.document.trust
+        if trust is None or trust.tuf is None or policy.tuf_root is None:
+            raise TRUST_MISSING(
+                "the policy does not have its trusted root from a TUF repository",
+                expected="[trust.tuf]",
+                hint="nothing is refreshed for such a policy",
+            )
+        return cls(
+            url=trust.tuf.url,
+            root=policy.tuf_root,
+            target=trust.tuf.target,
+            max_age=seconds(trust.max_age or "") or 0,
+        )
+
+    def chain(self, material: Material) -> "Chain":
+        """The material's metadata, verified from the pinned root; their age is not asked.
+
+        Raises:
+            VerificationError: `trust-invalid`.
+        """
+        from miniseal.verifier.signatures.tuf import verified  # 200 ms that only keyless needs
+
+        return verified(material, self.root, self.target)
+
+    def read(self, material: Material, now: int) -> "tuple[TrustedRoot, Chain]":
+        """The trusted root in the material, and what speaks for it, at `now` (seconds since 1970).
+
+        Raises:
+            VerificationError: `trust-invalid`, `trust-stale`.
+        """
+        if material.refreshed > now + CLOCK_SKEW:
+            raise TRUST_INVALID(
+                "the trust material is from the future",
+                found=to_text(material.refreshed),
+                expected=f"{to_text(now)} or earlier",
+            )
+        chain = self.chain(material)
+        ends = {**chain.expiries, "the policy's max_age": material.refreshed + self.max_age}
+        first = min(ends, key=lambda each: ends[each])
+        if now >= ends[first]:
+            raise TRUST_STALE(
+                "the trust material is too old",
+                found=f"{first} ended at {to_text(ends[first])}",
+                expected=f"later than {to_text(now)}",
+            )
+        data = material.target
+        return TrustedRoot(data=data, digest=sha256(data), ends=ends[first]), chain
+
+
 def of_policy(policy: "Policy", material: bytes | None, now: int) -> TrustedRoot | None:
     """The trusted root that a policy demands; None for a policy that has managed keys alone.
 
@@ -81,75 +153,9 @@ def of_policy(policy: "Policy", material: bytes | None, now: int) -> TrustedRoot
     trust = policy.document.trust
     if trust is None:
         return None
-    if trust.tuf is None:
-        if policy.trusted_root is None:
-            raise TRUST_MISSING("the policy has no trusted root")
+    if policy.trusted_root is not None:
         return TrustedRoot.of_file(policy.trusted_root)
-    if material is None or policy.tuf_root is None:
-        raise TRUST_MISSING("there is no trust material", expected=f"from {trust.tuf.url}")
-    return read_material(
-        material,
-        pinned_root=policy.tuf_root,
-        target=trust.tuf.target,
-        max_age=max_age_of(policy),
-        now=now,
-    )
-
-
-def max_age_of(policy: "Policy") -> int:
-    """The longest time since a refresh, seconds; 0 where the policy has no such time."""
-    trust = policy.document.trust
-    return seconds(trust.max_age or "") or 0 if trust else 0
-
-
-def read_material(
-    material: bytes, *, pinned_root: bytes, target: str, max_age: int, now: int
-) -> TrustedRoot:
-    """The trusted root in trust material, verified from the pinned root.
-
-    Args:
-        material: a file of `Material.to_bytes`, not trusted but for when it was refreshed.
-        pinned_root: TUF root metadata, trusted as it is; the material's root may be later.
-        target: the trusted root's path among the repository's top-level targets.
-        max_age: seconds since the last refresh.
-        now: seconds since 1970.
-
-    Raises:
-        VerificationError: `trust-invalid`, `trust-stale`.
-    """
-    read = Material.from_bytes(material)
-    return judge(read, chain_of(read, pinned_root, target), max_age, now)
-
-
-def chain_of(material: Material, pinned_root: bytes, target: str) -> "Chain":
-    """The material's metadata, verified from the pinned root; how old they are is not asked.
-
-    Raises:
-        VerificationError: `trust-invalid`.
-    """
-    from miniseal.verifier.signatures.tuf import verified  # 200 ms that only keyless needs
-
-    return verified(material, pinned_root, target)
-
-
-def judge(material: Material, chain: "Chain", max_age: int, now: int) -> TrustedRoot:
-    """The trusted root of verified material, if it is neither too old nor from the future.
-
-    Raises:
-        VerificationError: `trust-invalid`, `trust-stale`.
-    """
-    if material.refreshed > now + CLOCK_SKEW:
-        raise TRUST_INVALID(
-            "the trust material is from the future",
-            found=to_text(material.refreshed),
-            expected=f"{to_text(now)} or earlier",
-        )
-    ends = {**chain.expiries, "the policy's max_age": material.refreshed + max_age}
-    first = min(ends, key=lambda each: ends[each])
-    if now >= ends[first]:
-        raise TRUST_STALE(
-            "the trust material is too old",
-            found=f"{first} ended at {to_text(ends[first])}",
-            expected=f"later than {to_text(now)}",
-        )
-    return TrustedRoot(data=material.target, digest=sha256(material.target), ends=ends[first])
+    repository = TufRepository.of_policy(policy)
+    if material is None:
+        raise TRUST_MISSING("there is no trust material", expected=f"from {repository.url}")
+    return repository.read(Material.from_bytes(material), now)[0]
