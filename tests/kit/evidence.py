@@ -12,6 +12,7 @@ from miniseal.verifier import Policy
 from miniseal.verifier.evidence import Collected, Evidence
 from miniseal.verifier.policy.values import POLICY_INVALID
 from miniseal.verifier.signatures.keys import PublicKey
+from miniseal.verifier.signatures.signatory import Signatory
 
 __all__ = ["collected", "policy", "said"]
 
@@ -54,7 +55,8 @@ def said(predicate: P, key_name: str, *signers: str) -> Evidence[P]:
         bundle=sha256(data),
         data=data,
         predicate=predicate,
-        key=public,
+        subjects=(),
+        signatory=Signatory.of_key(public),
         signers=frozenset(signers or (key_name,)),
     )
 

@@ -26,6 +26,7 @@ from miniseal.pipeline.report.recorder import Recorder
 from miniseal.pipeline.steps.gate import SECRET_FOUND
 from miniseal.pipeline.trivy.report import License, Misconfiguration, Scan, Secret
 from miniseal.verifier.host.record import Grants
+from miniseal.verifier.signatures.signatory import Signatory
 from miniseal.verifier.verdict import Verdict, Verified
 from miniseal.verifier.vex import Suppressed
 
@@ -439,13 +440,14 @@ def _verdict() -> Verdict:
                 size=3000,
                 predicate_type=kind,
                 signers=("publisher",),
-                key=_KEY,
+                signatory=Signatory(id=_KEY),
             )
             for at, kind in enumerate(kinds)
         ),
         suppressed=(),
         policy_serial=12,
         policy_digest=sha256(b"policy"),
+        trust_digest=None,
         verified_at=NOW + 10,
         ends_at=NOW + 13 * 86400,
     )

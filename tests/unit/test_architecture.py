@@ -23,7 +23,7 @@ EXTRAS = {
     "packager": set[str](),
     "pipeline": {"pipeline", "sign"},
     "registry": set[str](),
-    "verifier": set[str](),
+    "verifier": {"keyless", "layout"},
 }
 """The extras whose packages a part may import, beside the base dependencies."""
 RUN_ELSEWHERE = {"pipeline/miniseal/pipeline/steps/wasm_calls.py"}

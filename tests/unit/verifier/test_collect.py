@@ -12,9 +12,12 @@ from miniseal.formats.bundle import BUNDLE_TYPE, Bundle
 from miniseal.formats.digest import sha256
 from miniseal.formats.errors import EnvironmentalError, MinisealError
 from miniseal.formats.oci import MANIFEST_TYPE, Descriptor, Manifest
+from miniseal.formats.package import CONFIG_TYPE
 from miniseal.formats.predicates.vulns import Vulns
-from miniseal.verifier.bundles import Budget
-from miniseal.verifier.collect import Keyring, collect
+from miniseal.verifier.budget import Budget
+from miniseal.verifier.bundles import bundles
+from miniseal.verifier.contents import Fetched
+from miniseal.verifier.core import Asked, Trusting, hear
 from miniseal.verifier.evidence import Collected
 from miniseal.verifier.policy.policy import Policy
 
@@ -25,9 +28,13 @@ def scene(tmp_path: Path) -> Scene:
 
 
 def collected(scene: Scene, made: Package, budget: Budget | None = None) -> Collected:
-    policy = Policy.load(scene.path)
-    keyring = Keyring(policy, policy.namespace(APP))
-    return collect(scene.repository, made.descriptor, keyring, scene.now, budget)
+    trusting = Trusting(policy=Policy.load(scene.path), now=scene.now)
+    content = {each.media_type: data for each, data in made.contents}
+    fetched = Fetched.of(content[MANIFEST_TYPE], content[CONFIG_TYPE])
+    asked = Asked.of(APP, fetched, trusting)
+    spent = budget or Budget()
+    wanted = asked.keyring.predicate_types
+    return hear(asked, bundles(scene.repository, made.descriptor, wanted, spent), spent).collected
 
 
 def referrer(scene: Scene, made: Package, manifest: Manifest) -> None:
@@ -124,7 +131,7 @@ def test_a_hint_of_nobody_costs_no_verification(scene: Scene) -> None:
     assert [each.error.code for each in found.aside] == ["identity-mismatch"] * 3
 
 
-def test_a_keyless_bundle_is_nobodys(scene: Scene) -> None:
+def test_a_keyless_bundle_is_nobodys_where_all_have_keys(scene: Scene) -> None:
     made = package()
     data = bundle(*checks(), [made.digest])
     start = data.index(b'"publicKey"')
@@ -133,7 +140,10 @@ def test_a_keyless_bundle_is_nobodys(scene: Scene) -> None:
     scene.repository.attach(made, keyless)
 
     assert Bundle.from_bytes(keyless).certificate is not None
-    assert collected(scene, made) == Collected(evidence=())
+    found = collected(scene, made)
+
+    assert found.evidence == ()
+    assert [each.error.code for each in found.aside] == ["identity-mismatch"]
 
 
 def test_a_referrer_of_another_subject_is_not_this_packages(scene: Scene) -> None:

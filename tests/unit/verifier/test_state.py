@@ -291,7 +291,7 @@ def test_what_a_host_does_to_a_program_does_not_reach_the_next(scene: Scene) -> 
 
     assert again.grants.limits["fuel"] == 1_000_000
     assert again.grants.permissions == ("storage",)
-    assert [each["signers"] for each in again.evidence] == [["acme"]] * 5
+    assert [each["signers"] for each in again.evidence] == [*[["acme"]] * 5, []]
 
 
 def test_the_longest_app_id_has_a_record(scene: Scene) -> None:

@@ -19,6 +19,7 @@ from miniseal.formats.errors import MinisealError
 from miniseal.formats.predicates.vsa import PREDICATE_TYPE, AuditMark, Vsa
 from miniseal.formats.statement import Statement
 from miniseal.verifier import Policy
+from miniseal.verifier.core import Trusting
 from miniseal.verifier.examine import Examined, examine
 from miniseal.verifier.host.reader import StateReader
 from miniseal.verifier.host.state import State
@@ -41,7 +42,7 @@ def scene(tmp_path: Path) -> Scene:
 
 def look(scene: Scene) -> tuple[Examined, Policy]:
     policy = Policy.load(scene.path)
-    return examine(APP, scene.repository, "1.0.0", policy, NOW), policy
+    return examine(APP, scene.repository, "1.0.0", Trusting(policy=policy, now=NOW)), policy
 
 
 def state_of(folder: Path) -> State:
@@ -108,11 +109,11 @@ def test_the_level_is_the_highest_of_a_builder_whose_provenance_is_accepted(scen
 
     made = scene.release(version="1.0.1", code=2)
     scene.repository.say(made, provenance(builder=better, source={"uri": "https://fork.example"}))
-    examined = examine(APP, scene.repository, "1.0.1", policy, NOW)
+    examined = examine(APP, scene.repository, "1.0.1", Trusting(policy=policy, now=NOW))
     assert level_of(examined.verdict, policy, examined.evidence) == 2
 
     scene.repository.say(made, provenance(builder=better))
-    examined = examine(APP, scene.repository, "1.0.1", policy, NOW)
+    examined = examine(APP, scene.repository, "1.0.1", Trusting(policy=policy, now=NOW))
     assert level_of(examined.verdict, policy, examined.evidence) == 3
 
 

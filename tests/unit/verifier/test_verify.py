@@ -132,16 +132,16 @@ def test_an_interface_without_versions_is_offered_by_name(scene: Scene) -> None:
 
 
 def test_git_sources_are_compared_without_prefix_and_ref() -> None:
-    def of(source: object) -> str | None:
+    def of(source: object) -> tuple[str | None, str | None]:
         return source_of(Provenance.from_json(provenance(source=source)[1]))
 
-    assert of({"uri": SOURCE}) == SOURCE
-    assert of(SOURCE) == SOURCE
-    assert of(f"git+{SOURCE}@refs/heads/main") == SOURCE
-    assert of("git+ssh://git@git.example/tip@v1") == "ssh://git@git.example/tip"
-    assert of(["list"]) is None
-    assert of(f"git+{SOURCE}@a@main") is None
-    assert of(f"git+{SOURCE}@x/../../mallory/tip@main") is None
+    assert of({"uri": SOURCE}) == (SOURCE, None)
+    assert of(SOURCE) == (SOURCE, None)
+    assert of(f"git+{SOURCE}@refs/heads/main") == (SOURCE, "refs/heads/main")
+    assert of("git+ssh://git@git.example/tip@v1") == ("ssh://git@git.example/tip", "v1")
+    assert of(["list"]) == (None, None)
+    assert of(f"git+{SOURCE}@a@main") == (None, None)
+    assert of(f"git+{SOURCE}@x/../../mallory/tip@main") == (None, None)
 
 
 @pytest.mark.parametrize("without", [["provenance"], ["scan"], ["sbom", "checks"]])

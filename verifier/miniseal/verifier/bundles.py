@@ -5,73 +5,33 @@ that is not a bundle's, or is larger than one can be, costs nothing but its line
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 
 from miniseal.formats.bundle import BUNDLE_LIMIT, BUNDLE_TYPE, PREDICATE_ANNOTATION
-from miniseal.formats.errors import Code, FormatError, MinisealError, VerificationError
-from miniseal.formats.oci import Descriptor, Manifest
+from miniseal.formats.errors import FormatError, MinisealError, VerificationError
+from miniseal.formats.oci import EMPTY_CONFIG_TYPE, Descriptor, Manifest
+from miniseal.verifier.budget import EVIDENCE_LIMIT, REFERRERS, Budget
 from miniseal.verifier.fetch import read_checked
 from miniseal.verifier.source import Source
 
-__all__ = ["BYTES", "EVIDENCE_LIMIT", "REFERRERS", "VERIFICATIONS", "Budget", "bundles"]
-
-VERIFICATIONS = 64
-"""The most signatures checked for one admission."""
-BYTES = 32 * 1024 * 1024
-"""The most bytes of referrers and bundles read for one admission."""
-REFERRERS = 10_000
-"""The most referrers listed for one admission."""
-
-EVIDENCE_LIMIT = Code(
-    "evidence-limit",
-    VerificationError,
-    meaning="there is more evidence on a package than one admission looks at",
-    cause="somebody who may write to the repository attached bundles in great number or size",
-    remedy="remove what does not belong there, and look at who may write to the repository",
-)
+__all__ = ["bundles"]
 
 _REFERRER_LIMIT = 16 * 1024  # a bundle's referrer has less than 2 KiB
 _ABSENT = "content-missing"
-
-
-@dataclass(slots=True)
-class Budget:
-    """What is left to spend on one admission.
-
-    What was not looked at may be the newest bad scan, so whoever spends the last of it refuses.
-    """
-
-    verifications: int = VERIFICATIONS
-    bytes: int = BYTES
-
-    def read(self, size: int) -> None:
-        """Spend `size` bytes.
-
-        Raises:
-            VerificationError: `evidence-limit`.
-        """
-        self.bytes -= size
-        if self.bytes < 0:
-            raise EVIDENCE_LIMIT("the bundles are too large in all", expected=f"{BYTES} bytes")
-
-    def verify(self) -> None:
-        """Spend one verification.
-
-        Raises:
-            VerificationError: `evidence-limit`.
-        """
-        self.verifications -= 1
-        if self.verifications < 0:
-            raise EVIDENCE_LIMIT(
-                "too many bundles claim an authorised signer", expected=f"at most {VERIFICATIONS}"
-            )
+_TYPES = {None, BUNDLE_TYPE, EMPTY_CONFIG_TYPE}
+"""Some registries give no artifactType, or the config's media type in its place."""
 
 
 def bundles(
     source: Source, subject: Descriptor, wanted: frozenset[str], budget: Budget
-) -> Iterator[tuple[Descriptor, bytes]]:
-    """Each bundle once, with its bytes; only predicateTypes `wanted`, as far as annotations tell.
+) -> Iterator[bytes]:
+    """The bytes of each bundle once, the smallest first.
+
+    Args:
+        source: asked for referrers and their content.
+        subject: the package manifest.
+        wanted: predicateTypes; others are left out as far as annotations tell.
+        budget: what may be spent.
 
     Raises:
         VerificationError: `evidence-limit`.
@@ -89,14 +49,14 @@ def bundles(
         budget.read(layer.size)
         data = _read(source, layer, BUNDLE_LIMIT)
         if data is not None:
-            yield layer, data
+            yield data
 
 
 def _may_be_wanted(referrer: Descriptor, wanted: frozenset[str]) -> bool:
     """Whether the list itself says that this is something else; some registries say nothing."""
     predicate_type = referrer.annotations.get(PREDICATE_ANNOTATION)
     return (
-        referrer.artifact_type in {None, BUNDLE_TYPE}
+        referrer.artifact_type in _TYPES
         and referrer.size <= _REFERRER_LIMIT
         and (predicate_type is None or predicate_type in wanted)
     )

@@ -1,4 +1,4 @@
-"""Evidence: statements about one package whose signature an authorised key has made. Nothing else.
+"""Evidence: statements about one package that an authorised signer has signed. Nothing else.
 
 `collect` makes it; the checks see nothing but this. What was set aside on the way neither helps nor
 hurts; the reasons are kept, so that a refusal can say what was there in place of what is missing.
@@ -8,14 +8,26 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
 from miniseal.formats.errors import Code, MinisealError, VerificationError
-from miniseal.formats.predicates import openvex, provenance, sbom, scai, test_result, vulns
+from miniseal.formats.predicates import (
+    link,
+    openvex,
+    provenance,
+    sbom,
+    scai,
+    test_result,
+    vsa,
+    vulns,
+)
+from miniseal.formats.predicates.link import Link
 from miniseal.formats.predicates.openvex import Document
 from miniseal.formats.predicates.provenance import Provenance
 from miniseal.formats.predicates.sbom import Sbom
 from miniseal.formats.predicates.scai import Scai
 from miniseal.formats.predicates.test_result import TestResult
+from miniseal.formats.predicates.vsa import Vsa
 from miniseal.formats.predicates.vulns import Vulns
-from miniseal.verifier.signatures.keys import PublicKey
+from miniseal.formats.statement import Subject
+from miniseal.verifier.signatures.signatory import Signatory
 
 __all__ = [
     "ATTESTATION_MISSING",
@@ -41,7 +53,7 @@ ATTESTATION_MISSING = Code(
 SIGNATURE_INVALID = Code(
     "signature-invalid",
     VerificationError,
-    meaning="the only statement of a required kind has a signature that its key did not make",
+    meaning="the only statement of a required kind has a signature that its signer did not make",
     cause="the statement was changed after it was signed, or somebody forged the claim",
     remedy="attach the statement as it was signed",
 )
@@ -74,13 +86,17 @@ THRESHOLD_UNMET = Code(
     remedy="attach one bundle by each of as many keys as the signer's threshold says",
 )
 
-# What a refusal names first, the nearest to what was asked for; a denial comes before them all.
-_NEAREST = {
+# What a refusal names first is the nearest to what was asked for: a denial or a signature that does
+# not hold, then these.
+_FARTHER = {
     code.name: rank
-    for rank, code in enumerate(
-        (SIGNATURE_INVALID, KEY_EXPIRED, IDENTITY_MISMATCH, SUBJECT_MISMATCH)
-    )
+    for rank, code in enumerate((KEY_EXPIRED, IDENTITY_MISMATCH, SUBJECT_MISMATCH), 1)
 }
+
+
+def _near(error: MinisealError) -> int:
+    return 0 if error.code == SIGNATURE_INVALID.name else -1
+
 
 P = TypeVar("P")
 P_co = TypeVar("P_co", covariant=True)
@@ -104,6 +120,8 @@ URIS: dict[type, str] = {
     TestResult: test_result.PREDICATE_TYPE,
     Scai: scai.PREDICATE_TYPE,
     Document: openvex.PREDICATE_TYPE,
+    Vsa: vsa.PREDICATE_TYPE,
+    Link: link.PREDICATE_TYPE,
     CosignSignature: "https://sigstore.dev/cosign/sign/v1",
 }
 """The predicateType of each kind of predicate that the checks know."""
@@ -116,15 +134,18 @@ class Evidence(Generic[P_co]):
     Attributes:
         bundle: digest of the bundle.
         data: the bundle's bytes.
+        subjects: of the statement; one of them is the package, but for a link, whose subjects are
+            a step's products.
         predicate: of the statement, as its kind in `URIS` reads it.
-        key: that made the signature.
-        signers: the policy's names for whoever holds that key, as far as they may say this.
+        signatory: who made the signature.
+        signers: the policy's names for whoever that is, as far as they may say this.
     """
 
     bundle: str
     data: bytes
+    subjects: tuple[Subject, ...]
     predicate: P_co
-    key: PublicKey
+    signatory: Signatory
     signers: frozenset[str]
 
 
@@ -133,10 +154,12 @@ class Aside:
     """A bundle that is not evidence.
 
     Attributes:
+        bundle: its digest.
         predicate_type: of its statement.
         error: why, ready to be raised if nothing better is there.
     """
 
+    bundle: str
     predicate_type: str
     error: MinisealError
 
@@ -165,7 +188,7 @@ class Collected:
         """The error that says best why there is no evidence of a kind by these signers."""
         rest = [each.error for each in self.aside if each.predicate_type == URIS[kind]]
         if rest:
-            return min(rest, key=lambda error: _NEAREST.get(error.code, -1))
+            return min(rest, key=lambda error: _FARTHER.get(error.code, _near(error)))
         return ATTESTATION_MISSING(
             f"no statement {URIS[kind]} is attached", expected=f"one by {' or '.join(signers)}"
         )

@@ -1,9 +1,9 @@
 """One verification: from a reference in a store to a verdict, without any state.
 
-Cheap refusals come first: the policy's end, the namespace, manifest and config. Then evidence, and
-content last: wasm and assets, which are large and parsed at length, are not even fetched before
-somebody whom the policy names has signed for their digests. What a host's state adds (versions seen
-before, the policy's serial, the clock) is `host.admit`'s business.
+`core` decides; here is fetched what it asks for next, in an order in which a package that is
+refused costs little: wasm and assets, which are large and parsed at length, are not even fetched
+before somebody whom the policy names has signed for their digests. What a host's state adds
+(versions seen before, the policy's serial, the clock) is `host.admit`'s business.
 """
 
 from collections.abc import Generator
@@ -11,22 +11,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from miniseal.formats.errors import Code, MinisealError, VerificationError
-from miniseal.verifier.checks.deny import check_package, sift
-from miniseal.verifier.checks.freshness import check_policy, expiry
-from miniseal.verifier.checks.host import check_host
-from miniseal.verifier.checks.permissions import check_permissions
-from miniseal.verifier.checks.require import check_required
-from miniseal.verifier.checks.subject import check_app, check_tag
-from miniseal.verifier.checks.version import check_minimum
-from miniseal.verifier.collect import Keyring, collect
+from miniseal.verifier.budget import Budget
+from miniseal.verifier.bundles import bundles
+from miniseal.verifier.checks.freshness import check_policy
+from miniseal.verifier.checks.require import Case, check_required
+from miniseal.verifier.contents import Content, Fetched
+from miniseal.verifier.core import Asked, Trusting, conclude, hear
 from miniseal.verifier.evidence import Evidence
-from miniseal.verifier.fetch import Content, Fetched, fetch, fetch_content
+from miniseal.verifier.fetch import fetch, fetch_content
 from miniseal.verifier.policy.policy import Policy
 from miniseal.verifier.source import Source
-from miniseal.verifier.verdict import Verdict, Verified
-from miniseal.verifier.vex import Identity
+from miniseal.verifier.verdict import Verdict
 
-__all__ = ["VERIFICATION_FAILED", "Examined", "examine", "refusing", "verify"]
+__all__ = ["VERIFICATION_FAILED", "Examined", "ask", "examine", "gather", "refusing", "verify"]
 
 VERIFICATION_FAILED = Code(
     "verification-failed",
@@ -54,7 +51,15 @@ class Examined:
     evidence: tuple[Evidence[object], ...]
 
 
-def verify(app_id: str, source: Source, reference: str, policy: Policy, *, now: float) -> Verdict:
+def verify(
+    app_id: str,
+    source: Source,
+    reference: str,
+    policy: Policy,
+    *,
+    now: float,
+    material: bytes | None = None,
+) -> Verdict:
     """Check a package as a host would that has never seen it.
 
     Args:
@@ -63,6 +68,8 @@ def verify(app_id: str, source: Source, reference: str, policy: Policy, *, now: 
         reference: a tag (which has to be the version.name) or a digest.
         policy: what is demanded.
         now: seconds since 1970.
+        material: what `miniseal refresh` brought, where the policy has its trusted root from a TUF
+            repository.
 
     Raises:
         VerificationError: every refusal, by its code.
@@ -70,7 +77,8 @@ def verify(app_id: str, source: Source, reference: str, policy: Policy, *, now: 
         EnvironmentalError: the source's own errors.
     """
     with refusing():
-        return examine(app_id, source, reference, policy, int(now)).verdict
+        trusting = Trusting(policy=policy, now=int(now), material=material)
+        return examine(app_id, source, reference, trusting).verdict
 
 
 @contextmanager
@@ -91,34 +99,29 @@ def refusing() -> Generator[None]:
         ) from error
 
 
-def examine(app_id: str, source: Source, reference: str, policy: Policy, now: int) -> Examined:
+def examine(app_id: str, source: Source, reference: str, trusting: Trusting) -> Examined:
     """As `verify`, and return what was looked at as well."""
-    check_policy(policy, now)
-    namespace = policy.namespace(app_id)
-    fetched = fetch(source, reference)
-    config, package = fetched.config, fetched.descriptor
-    check_app(app_id, config)
-    check_tag(fetched.tag, config)
-    check_minimum(namespace, config)
-    wasm = config.wasm.digest
-    check_package(policy, config, package.digest, (wasm,))
-    collected = sift(policy, collect(source, package, Keyring(policy, namespace), now))
-    identity = Identity.of(config, package.digest)
-    relied = check_required(namespace, collected, policy, identity=identity, wasm=wasm, now=now)
-    content = fetch_content(source, fetched)
-    check_package(policy, config, package.digest, content.wasm_digests())
-    grants = check_permissions(policy, namespace, config, content.parts)
-    check_host(policy.document.host, config, grants.interfaces)
-    verdict = Verdict(
-        config=config,
-        package=package,
-        namespace=namespace.apps,
-        grants=grants,
-        evidence=tuple(map(Verified.of, collected.evidence)),
-        suppressed=relied.suppressed,
-        policy_serial=policy.serial,
-        policy_digest=policy.digest,
-        verified_at=now,
-        ends_at=expiry(policy, relied.evidence, relied.ends, now),
+    asked = ask(app_id, source, reference, trusting)
+    case = gather(asked, source)
+    relied = check_required(case)
+    content = fetch_content(source, asked.fetched)
+    return Examined(
+        verdict=conclude(asked, case, relied, content),
+        fetched=asked.fetched,
+        content=content,
+        evidence=case.collected.evidence,
     )
-    return Examined(verdict=verdict, fetched=fetched, content=content, evidence=collected.evidence)
+
+
+def ask(app_id: str, source: Source, reference: str, trusting: Trusting) -> Asked:
+    """Resolve a reference, and check manifest and config; a policy past its end fetches nothing."""
+    check_policy(trusting.policy, trusting.now)
+    trusting.policy.namespace(app_id)
+    return Asked.of(app_id, fetch(source, reference), trusting)
+
+
+def gather(asked: Asked, source: Source) -> Case:
+    """The evidence that the source has on the package."""
+    budget = Budget()
+    wanted = asked.keyring.predicate_types
+    return hear(asked, bundles(source, asked.fetched.descriptor, wanted, budget), budget)

@@ -81,10 +81,10 @@ def level_of(verdict: Verdict, policy: Policy, evidence: Iterable[Evidence[objec
     """
     namespace = policy.namespace(verdict.app_id)
     rule = namespace.require.provenance or model.Provenance(signers=namespace.publishers)
-    collected = Collected(evidence=tuple(evidence))
+    collected, now = Collected(evidence=tuple(evidence)), verdict.verified_at
     for level in _LEVELS:
         try:
-            check_provenance(replace(rule, min_level=level), collected, policy)
+            check_provenance(replace(rule, min_level=level), collected, policy, now)
         except VerificationError:
             continue
         return level

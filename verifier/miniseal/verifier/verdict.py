@@ -13,6 +13,7 @@ from miniseal.formats.times import to_text
 from miniseal.verifier.checks.deny import toolchain_digests
 from miniseal.verifier.evidence import URIS, Evidence
 from miniseal.verifier.host.record import Grants
+from miniseal.verifier.signatures.signatory import Signatory
 from miniseal.verifier.vex import Suppressed
 
 __all__ = ["Verdict", "Verified"]
@@ -27,7 +28,7 @@ class Verified:
         size: of the bundle, in bytes.
         predicate_type: of the statement.
         signers: the policy's names for whoever signed, sorted.
-        key: digest of the public key.
+        signatory: who signed.
         builder: the builder's id, of provenance.
         scanner: the scanner's digest, of a scan that names it.
         toolchain: digests of what went into a build.
@@ -37,7 +38,7 @@ class Verified:
     size: int
     predicate_type: str
     signers: tuple[str, ...]
-    key: str
+    signatory: Signatory
     builder: str | None = None
     scanner: str | None = None
     toolchain: tuple[str, ...] = ()
@@ -52,7 +53,7 @@ class Verified:
             size=len(evidence.data),
             predicate_type=URIS[type(predicate)],
             signers=tuple(sorted(evidence.signers)),
-            key=evidence.key.digest,
+            signatory=evidence.signatory,
             builder=build.builder_id if build else None,
             scanner=predicate.scanner_digest if isinstance(predicate, Vulns) else None,
             toolchain=toolchain_digests(build) if build else (),
@@ -65,7 +66,7 @@ class Verified:
             "size": self.size,
             "predicateType": self.predicate_type,
             "signers": list(self.signers),
-            "key": self.key,
+            **self.signatory.to_json(),
             "builder": self.builder,
             "scanner": self.scanner,
             "toolchain": list(self.toolchain),
@@ -85,6 +86,7 @@ class Verdict:
         suppressed: findings of the latest scans that did not count, with who says so and why.
         policy_serial: of the policy.
         policy_digest: of the policy with everything it names.
+        trust_digest: of the trusted root that keyless signatures were verified with, or None.
         verified_at: seconds since 1970.
         ends_at: until when the verdict holds, seconds since 1970.
     """
@@ -97,6 +99,7 @@ class Verdict:
     suppressed: tuple[Suppressed, ...]
     policy_serial: int
     policy_digest: str
+    trust_digest: str | None
     verified_at: int
     ends_at: int
 
@@ -123,6 +126,7 @@ class Verdict:
             "evidence": [each.to_json() for each in self.evidence],
             "suppressed": [each.to_json() for each in self.suppressed],
             "policy": {"serial": self.policy_serial, "digest": self.policy_digest},
+            "trust": self.trust_digest,
             "verified": to_text(self.verified_at),
             "expires": self.expires,
         }

@@ -9,23 +9,25 @@ from dataclasses import dataclass
 from itertools import islice
 
 from miniseal.formats.bundle import BUNDLE_LIMIT, BUNDLE_TYPE, Bundle
-from miniseal.formats.dsse import IN_TOTO_PAYLOAD_TYPE
 from miniseal.formats.errors import FormatError, MinisealError, VerificationError
 from miniseal.formats.oci import Descriptor, Manifest
 from miniseal.formats.statement import Statement
 from miniseal.pipeline.impact.found import Found, Impact, Problem, Program, Signature
 from miniseal.pipeline.impact.traces import Query, Trace, traces
 from miniseal.verifier import Policy, Source
-from miniseal.verifier.bundles import EVIDENCE_LIMIT, REFERRERS, VERIFICATIONS, Budget
-from miniseal.verifier.collect import Keyring
+from miniseal.verifier.budget import EVIDENCE_LIMIT, REFERRERS, VERIFICATIONS, Budget
+from miniseal.verifier.collect import collect
+from miniseal.verifier.contents import Fetched
 from miniseal.verifier.examine import refusing
-from miniseal.verifier.fetch import Fetched, fetch_content, read_checked
+from miniseal.verifier.fetch import fetch_content, read_checked
+from miniseal.verifier.keyring import Keyring
+from miniseal.verifier.signatures.trust import of_policy
 
 __all__ = ["Check", "Checked", "Look", "unchecked", "verifying"]
 
 Checked = tuple[Signature, tuple[str, ...]]
-Check = Callable[[str, Bundle, Statement], Checked]
-"""Says of a bundle, by digest and as read, how its signature was checked, and whose it is."""
+Check = Callable[[bytes], Checked]
+"""Says of a bundle how its signature was checked, and whose it is."""
 
 _REFERRER_LIMIT = 16 * 1024  # as for the verifier: larger ones are no bundle's
 UNCHECKED: Checked = ("unverified", ())
@@ -85,7 +87,7 @@ class Look:
             if found:
                 verifications += 1
                 many = verifications > VERIFICATIONS
-                signature, signers = UNCHECKED if many else self.check(digest, bundle, statement)
+                signature, signers = UNCHECKED if many else self.check(data)
                 self.result.found += [
                     Found(
                         program=self.program,
@@ -172,31 +174,27 @@ def _layers(referrer: bytes) -> tuple[Descriptor, ...]:
     )
 
 
-def unchecked(digest: str, bundle: Bundle, statement: Statement) -> Checked:
+def unchecked(data: bytes) -> Checked:
     """Checks nothing."""
-    del digest, bundle, statement
+    del data
     return UNCHECKED
 
 
-def verifying(policy: Policy, fetched: Fetched, now: int) -> Check:
-    """Checks signatures by the keys that the policy lets speak about the program."""
+def verifying(policy: Policy, fetched: Fetched, now: int, material: bytes | None = None) -> Check:
+    """Checks signatures by those whom the policy lets speak about the program."""
     package = fetched.descriptor.digest
     try:
         keyring = Keyring(policy, policy.namespace(fetched.config.manifest.app_id))
+        trust = of_policy(policy, material, now) if keyring.keyless else None
     except VerificationError:  # nobody may speak about it
         return unchecked
 
-    def check(digest: str, bundle: Bundle, statement: Statement) -> Checked:
-        claimed = keyring.claimed(statement.predicate_type, bundle.key_hint)
-        if claimed is None or not statement.names(package):
+    def check(data: bytes) -> Checked:
+        try:
+            collected = collect([data], package, policy, keyring, now=now, trust=trust)
+        except MinisealError:  # by somebody authorised, and unreadable
             return UNCHECKED
-        key, signers = claimed
-        good = (
-            bundle.envelope.payload_type == IN_TOTO_PAYLOAD_TYPE
-            and key.valid_at(now)
-            and keyring.denial(key, digest) is None
-            and key.verifies(bundle.envelope)
-        )
-        return ("verified", tuple(sorted(signers))) if good else UNCHECKED
+        signers = {name for each in collected.evidence for name in each.signers}
+        return ("verified", tuple(sorted(signers))) if signers else UNCHECKED
 
     return check

@@ -11,17 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
-from miniseal.formats.bundle import Bundle
+from miniseal.formats.digest import sha256
 from miniseal.formats.errors import Code, MinisealError, VerificationError
 from miniseal.formats.members import Members
-from miniseal.formats.statement import Statement
 from miniseal.pipeline.impact.found import Found, Impact, Problem, Program
 from miniseal.pipeline.impact.package import Checked, Look, unchecked, verifying
 from miniseal.pipeline.impact.traces import Query
 from miniseal.pipeline.published import Target
 from miniseal.verifier import Policy, Record
+from miniseal.verifier.contents import Fetched
 from miniseal.verifier.examine import refusing
-from miniseal.verifier.fetch import Fetched, fetch
+from miniseal.verifier.fetch import fetch
 from miniseal.verifier.host.head import HEAD_MALFORMED
 from miniseal.verifier.host.reader import NOT_INSTALLED, StateReader
 from miniseal.verifier.host.stored import StoredSource
@@ -133,9 +133,8 @@ def _admitted(
         result.found.append(Found(program=program, role="policy", path="policy.digest"))
     kept = {members.digest("bundle"): members for members in map(_members, record.evidence)}
 
-    def admitted(digest: str, bundle: Bundle, statement: Statement) -> Checked:
-        del bundle, statement
-        return "admitted", tuple(kept[digest].strings("signers"))
+    def admitted(data: bytes) -> Checked:
+        return "admitted", tuple(kept[sha256(data)].strings("signers"))
 
     look = Look(
         query=query,

@@ -60,7 +60,7 @@ def made_of(report: Report, claims: Claims) -> tuple[tuple[str, str, bool], ...]
     build, engine, verdict = claims.build, report.engine, report.verdict
     rows: list[tuple[str, str | None, bool]] = [
         ("Signer", _signers(report), False),
-        ("Key", verdict.evidence[0].key if verdict and verdict.evidence else report.signer, True),
+        ("Key or identity", _signatory(report), True),
     ]
     if engine is not None:
         version = f" {engine.version}" if engine.version else ""
@@ -84,6 +84,11 @@ def made_of(report: Report, claims: Claims) -> tuple[tuple[str, str, bool], ...]
 def _signers(report: Report) -> str | None:
     verified = report.verdict.evidence if report.verdict else ()
     return plain_list(sorted({name for each in verified for name in each.signers})) or None
+
+
+def _signatory(report: Report) -> str | None:
+    verdict = report.verdict
+    return verdict.evidence[0].signatory.name if verdict and verdict.evidence else report.signer
 
 
 def _network(parameters: Mapping[str, object]) -> str:

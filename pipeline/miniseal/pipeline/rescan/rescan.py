@@ -28,6 +28,7 @@ from miniseal.registry import attach
 from miniseal.verifier import Policy
 from miniseal.verifier.checks.deny import DENIED
 from miniseal.verifier.checks.version import VERSION_TOO_LOW
+from miniseal.verifier.core import Trusting
 from miniseal.verifier.evidence import Collected
 from miniseal.verifier.examine import refusing
 from miniseal.verifier.fetch import fetch
@@ -68,6 +69,7 @@ class Rescan:
         app_id: that each package must be, or None: what its config says.
         jobs: how many packages are scanned at the same time.
         again: whether what was scanned with this database is scanned once more.
+        material: what `miniseal refresh` brought, for policies that need it.
         clock: seconds since 1970.
     """
 
@@ -78,6 +80,7 @@ class Rescan:
     app_id: str | None = None
     jobs: int = 2
     again: bool = False
+    material: bytes | None = None
     clock: Callable[[], float]
 
 
@@ -240,8 +243,9 @@ class _Package:
         row.app_id, row.package = manifest.app_id, fetched.descriptor.digest
         row.version = (manifest.version_code, manifest.version_name)
         app_id = given.app_id or manifest.app_id
-        rules = Rules.of(given.policy, app_id, given.scanning, given.signer, now=now)
-        trusted = Trusted.of(app_id, snapshot, target.name, rules, now)
+        trusting = Trusting(policy=given.policy, now=now, material=given.material)
+        rules = Rules.of(trusting, app_id, given.scanning, given.signer)
+        trusted = Trusted.of(app_id, snapshot, target.name, rules)
         trusted.check_order(given.scanning, now)
         return trusted
 
@@ -260,7 +264,9 @@ class _Package:
         for subject in published:
             attach(store, subject, bundle, vulns.PREDICATE_TYPE)
         self.row.attached = sha256(bundle)
-        collected = trusted.rules.collect(trusted.examined, store, int(self.given.clock()))
+        digest, now = trusted.examined.fetched.descriptor.digest, int(self.given.clock())
+        app_id = trusted.examined.fetched.config.manifest.app_id
+        collected = trusted.rules.collect(app_id, store, digest, now)
         if not trusted.is_heard(scan, collected):
             raise STATEMENT_LOST(
                 "the store does not give back what was attached", found=self.row.attached

@@ -16,8 +16,8 @@ from miniseal.packager import Built, Packed
 from miniseal.packager.images import image, wasm_artifact
 from miniseal.registry import Store
 from miniseal.verifier import Source
+from miniseal.verifier.contents import Content, Fetched
 from miniseal.verifier.evidence import Evidence
-from miniseal.verifier.fetch import Content, Fetched
 
 __all__ = ["Snapshot", "bills_of", "packed_of", "published_of", "subjects_of"]
 

@@ -5,6 +5,7 @@ old, or bad, is why there is a new one. Only what verifies counts: the bills of 
 scanned, and the scan that the new one follows, are evidence under the policy.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from miniseal.attestations import KeyIdentity, Signer
@@ -16,15 +17,18 @@ from miniseal.formats.times import from_text, to_text
 from miniseal.pipeline.rescan.scanning import Scanning
 from miniseal.pipeline.rescan.stored import Snapshot, bills_of
 from miniseal.verifier import Policy, Source
-from miniseal.verifier.bundles import EVIDENCE_LIMIT
-from miniseal.verifier.checks.deny import DENIED, sift
+from miniseal.verifier.budget import EVIDENCE_LIMIT
+from miniseal.verifier.checks.deny import DENIED, denial
 from miniseal.verifier.checks.vulnerabilities import Judged, check_vulnerabilities
-from miniseal.verifier.collect import Keyring, collect
+from miniseal.verifier.core import Trusting
 from miniseal.verifier.evidence import URIS, Collected, Evidence
-from miniseal.verifier.examine import Examined, examine
+from miniseal.verifier.examine import Examined, ask, examine, gather
+from miniseal.verifier.keyring import Claimed, Keyring
 from miniseal.verifier.policy.model import Namespace, Vulnerabilities
 from miniseal.verifier.policy.patterns import seconds
+from miniseal.verifier.signatures.certificate import CertificateIdentity
 from miniseal.verifier.signatures.keys import PublicKey
+from miniseal.verifier.signatures.signatory import Signatory
 from miniseal.verifier.thresholds import SCAN_FROM_FUTURE, SCAN_STALE
 from miniseal.verifier.vex import Identity
 
@@ -79,37 +83,38 @@ class Rules:
     """What a policy asks of scans of one program, and in whose name the new one is made.
 
     Attributes:
-        policy: all of it.
+        trusting: the policy, the time, and the trust material.
         namespace: of the program.
         vulnerabilities: the rule about scans.
-        keyring: who may say what.
-        key: that the new scan is, or would be, signed with.
-        signers: the policy's names for whoever holds it.
+        speaker: by whom the new scan is, or would be, signed.
     """
 
-    policy: Policy
+    trusting: Trusting
     namespace: Namespace
     vulnerabilities: Vulnerabilities
-    keyring: Keyring
-    key: PublicKey
-    signers: frozenset[str]
+    speaker: Claimed
+
+    @property
+    def policy(self) -> Policy:
+        """All of it."""
+        return self.trusting.policy
 
     @classmethod
     def of(
-        cls, policy: Policy, app_id: str, scanning: Scanning, signer: Signer | None, *, now: int
+        cls, trusting: Trusting, app_id: str, scanning: Scanning, signer: Signer | None
     ) -> "Rules":
         """The rules for a program; what would come of a scan is not worth its time is refused here.
 
         Args:
-            policy: the platform's.
+            trusting: the platform's policy, the time, and the trust material.
             app_id: of the program.
             scanning: the scanner and its database.
             signer: who will sign, or None: anybody whom the policy names.
-            now: seconds since 1970.
 
         Raises:
             VerificationError: `namespace-unknown`, `scan-signer-refused`, `scan-stale`.
         """
+        policy, now = trusting.policy, trusting.now
         namespace = policy.namespace(app_id)
         rule = namespace.require.vulnerabilities
         if rule is None:
@@ -120,35 +125,28 @@ class Rules:
                 found=f"database {to_text(scanning.updated)}",
                 expected=f"at most {rule.max_age} old",
             )
-        keyring = Keyring(policy, namespace)
-        key, signers = _speaker(policy, keyring, rule, signer, now)
-        return cls(
-            policy=policy,
-            namespace=namespace,
-            vulnerabilities=rule,
-            keyring=keyring,
-            key=key,
-            signers=signers,
-        )
+        speaker = _speaker(policy, Keyring(policy, namespace), rule, signer, now)
+        return cls(trusting=trusting, namespace=namespace, vulnerabilities=rule, speaker=speaker)
 
-    def collect(self, examined: Examined, source: Source, now: int) -> Collected:
-        """The evidence on a package, scans included.
+    def collect(self, app_id: str, source: Source, digest: str, now: int) -> Collected:
+        """The evidence on a package of the program, scans included.
 
         Raises:
-            VerificationError: `evidence-limit`.
+            VerificationError: `evidence-limit`, and what a verification refuses first.
             FormatError: `predicate-malformed`.
         """
-        package = examined.fetched.descriptor
-        return sift(self.policy, collect(source, package, self.keyring, now))
+        asked = ask(app_id, source, digest, replace(self.trusting, now=now))
+        return gather(asked, source).collected
 
-    def without_scans(self) -> Policy:
+    def without_scans(self) -> Trusting:
         """The policy without its rule about scans of this namespace, and all else as it is."""
         namespace = self.namespace
         other = replace(namespace, require=replace(namespace.require, vulnerabilities=None))
         namespaces = tuple(
             other if each is namespace else each for each in self.policy.document.namespace
         )
-        return replace(self.policy, document=replace(self.policy.document, namespace=namespaces))
+        document = replace(self.policy.document, namespace=namespaces)
+        return replace(self.trusting, policy=replace(self.policy, document=document))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +166,7 @@ class Trusted:
     bills: tuple[dict[str, object], ...]
 
     @classmethod
-    def of(cls, app_id: str, snapshot: Snapshot, name: str, rules: Rules, now: int) -> "Trusted":
+    def of(cls, app_id: str, snapshot: Snapshot, name: str, rules: Rules) -> "Trusted":
         """Check what `name` names in a store, as a host would, but for its scans.
 
         Raises:
@@ -176,13 +174,14 @@ class Trusted:
             FormatError: content that does not follow its format.
             EnvironmentalError: the source's own errors.
         """
-        examined = examine(app_id, snapshot, name, rules.without_scans(), now)
+        examined = examine(app_id, snapshot, name, rules.without_scans())
         sbom = rules.namespace.require.sbom
         if sbom is None:
             raise BILL_UNTRUSTED(
                 "the policy lets nobody list a package's parts", found=rules.namespace.apps
             )
-        collected = rules.collect(examined, snapshot, now)
+        digest = examined.fetched.descriptor.digest
+        collected = rules.collect(app_id, snapshot, digest, rules.trusting.now)
         bills = bills_of(collected.by(Sbom, sbom.signers), examined.fetched.config.wasm.digest)
         if len(bills) > _MOST_BILLS:
             raise EVIDENCE_LIMIT(
@@ -226,7 +225,7 @@ class Trusted:
         same = [each for each in self.scans() if _is_by(each.predicate, scanning)]
         signers = self.rules.policy.document.signer
         enough = any(
-            len({each.key.digest for each in same if name in each.signers})
+            len({each.signatory.id for each in same if name in each.signers})
             >= signers[name].threshold
             for name in self.rules.vulnerabilities.signers
         )
@@ -247,45 +246,62 @@ class Trusted:
         """Whether this scan, or a later one by the same key, is among the evidence."""
         finished = from_text(scan.finished_on)
         return any(
-            each.key.digest == self.rules.key.digest
+            each.signatory.id == self.rules.speaker.id
             and from_text(each.predicate.finished_on) >= finished
             for each in collected.by(Vulns, self.rules.vulnerabilities.signers)
         )
 
     def supposing(self, scan: Vulns) -> Collected:
         """The evidence as it would be if this scan were signed and attached."""
-        key = self.rules.key
+        speaker = self.rules.speaker
         others = tuple(
             each
             for each in self.collected.evidence
-            if not (isinstance(each.predicate, Vulns) and each.key.digest == key.digest)
+            if not (isinstance(each.predicate, Vulns) and each.signatory.id == speaker.id)
         )
         supposed: Evidence[object] = Evidence(
-            bundle=sha256(b""), data=b"", predicate=scan, key=key, signers=self.rules.signers
+            bundle=sha256(b""),
+            data=b"",
+            subjects=(),
+            predicate=scan,
+            signatory=_signatory(speaker),
+            signers=speaker.signers,
         )
         return replace(self.collected, evidence=(*others, supposed))
 
 
 def _speaker(
     policy: Policy, keyring: Keyring, rule: Vulnerabilities, signer: Signer | None, now: int
-) -> tuple[PublicKey, frozenset[str]]:
-    """This signer's key, or the first of the policy's, and whose it is; one that counts."""
-    if signer is None:
-        hints = [key.hint for name in rule.signers for key in policy.keys[name]]
-    else:
-        identity = signer.identity
-        hints = [identity.hint] if isinstance(identity, KeyIdentity) else []
-    for each in hints:
-        claimed = keyring.claimed(URIS[Vulns], each)
-        if claimed is not None:
-            key, signers = claimed
-            if key.valid_at(now) and keyring.denial(key, key.digest) is None:
-                return key, frozenset(signers)
+) -> Claimed:
+    """This signer, or the first key of the policy's, and whose it is; one that counts."""
+    for each in _claimed(policy, keyring, rule, signer):
+        if each is not None and each.valid_at(now):
+            by = _signatory(each)
+            if denial(policy, by, by.id) is None:
+                return each
     raise SCAN_SIGNER_REFUSED(
-        "the policy does not accept scans by this key",
+        "the policy does not accept scans by this signer",
         found=str(signer.identity) if signer else None,
-        expected=f"a valid key of {' or '.join(rule.signers)}",
+        expected=f"{' or '.join(rule.signers)}, by a valid key or identity",
     )
+
+
+def _claimed(
+    policy: Policy, keyring: Keyring, rule: Vulnerabilities, signer: Signer | None
+) -> Iterator[Claimed | None]:
+    kind = URIS[Vulns]
+    if signer is None:
+        for name in rule.signers:
+            yield from (keyring.claimed_key(kind, key.hint) for key in policy.keys.get(name, ()))
+    elif isinstance(identity := signer.identity, KeyIdentity):
+        yield keyring.claimed_key(kind, identity.hint)
+    else:
+        yield keyring.claimed_by(kind, CertificateIdentity.from_der(identity.certificate))
+
+
+def _signatory(speaker: Claimed) -> Signatory:
+    by = speaker.by
+    return Signatory.of_key(by) if isinstance(by, PublicKey) else Signatory.of_certificate(by, ())
 
 
 def _is_by(scan: Vulns, scanning: Scanning) -> bool:

@@ -13,7 +13,8 @@ from miniseal.verifier.evidence import URIS, Aside, Collected, Evidence
 from miniseal.verifier.policy.model import Deny
 from miniseal.verifier.policy.patterns import app_matches, codes
 from miniseal.verifier.policy.policy import Policy
-from miniseal.verifier.signatures.keys import PublicKey
+from miniseal.verifier.signatures.identity import matches
+from miniseal.verifier.signatures.signatory import Signatory
 
 __all__ = ["DENIED", "check_package", "denial", "sift", "toolchain_digests"]
 
@@ -61,13 +62,14 @@ def sift(policy: Policy, collected: Collected) -> Collected:
             kept.append(evidence)
         else:
             kind = URIS[type(evidence.predicate)]
-            aside.append(Aside(predicate_type=kind, error=_denied(entry, evidence.bundle)))
+            error = _denied(entry, evidence.bundle)
+            aside.append(Aside(bundle=evidence.bundle, predicate_type=kind, error=error))
     return Collected(evidence=tuple(kept), aside=tuple(aside))
 
 
-def denial(policy: Policy, key: PublicKey, bundle: str) -> MinisealError | None:
-    """Why a bundle (by its digest) signed with `key` does not count whatever it says, or None."""
-    entry = next((each for each in policy.document.deny if _denies_key(each, key, policy)), None)
+def denial(policy: Policy, by: Signatory, bundle: str) -> MinisealError | None:
+    """Why a bundle (by its digest) signed by `by` does not count whatever it says, or None."""
+    entry = next((each for each in policy.document.deny if _denies_signer(each, by, policy)), None)
     return None if entry is None else _denied(entry, bundle)
 
 
@@ -80,7 +82,7 @@ def toolchain_digests(provenance: Provenance) -> tuple[str, ...]:
 def _denies(entry: Deny, evidence: Evidence[object], policy: Policy) -> bool:
     predicate = evidence.predicate
     if entry.signer is not None:
-        return _denies_key(entry, evidence.key, policy)
+        return _denies_signer(entry, evidence.signatory, policy)
     if isinstance(predicate, Vulns):
         return entry.scanner is not None and entry.scanner == predicate.scanner_digest
     if isinstance(predicate, Provenance):
@@ -89,12 +91,15 @@ def _denies(entry: Deny, evidence: Evidence[object], policy: Policy) -> bool:
     return False
 
 
-def _denies_key(entry: Deny, key: PublicKey, policy: Policy) -> bool:
-    """A key counts as denied under every name that it has."""
+def _denies_signer(entry: Deny, by: Signatory, policy: Policy) -> bool:
+    """Somebody counts as denied under every name that they have."""
     if entry.signer is None:
         return False
-    named = (each.digest for each in policy.keys.get(entry.signer, ()))
-    return key.digest in {entry.signer, *named}
+    keys = (each.digest for each in policy.keys.get(entry.signer, ()))
+    if by.id in {entry.signer, *keys}:
+        return True
+    named = policy.document.signer.get(entry.signer)
+    return named is not None and by.certificate is not None and matches(named, by.certificate)
 
 
 def _denies_version(entry: Deny, config: Config) -> bool:

@@ -7,11 +7,16 @@ two patterns. What counts is who signed.
 from miniseal.verifier.evidence import Evidence
 from miniseal.verifier.policy.model import Namespace
 from miniseal.verifier.policy.policy import Policy
+from miniseal.verifier.signatures.identity import matches
 
 __all__ = ["is_publisher"]
 
 
 def is_publisher(evidence: Evidence[object], namespace: Namespace, policy: Policy) -> bool:
     """Whether whoever signed could have signed as a publisher of the namespace."""
-    keys = {key.digest for name in namespace.publishers for key in policy.keys[name]}
-    return evidence.key.digest in keys or bool(evidence.signers.intersection(namespace.publishers))
+    by = evidence.signatory
+    keys = {key.digest for name in namespace.publishers for key in policy.keys.get(name, ())}
+    if by.id in keys or evidence.signers.intersection(namespace.publishers):
+        return True
+    signers = (policy.document.signer[name] for name in namespace.publishers)
+    return by.certificate is not None and any(matches(each, by.certificate) for each in signers)

@@ -17,7 +17,7 @@ from miniseal.formats.layout import LAYOUT_INVALID, PACKAGE, Layout, LayoutKey, 
 from miniseal.formats.predicates.link import Link
 from miniseal.formats.times import from_text, to_text
 from miniseal.verifier.artifacts import broken_rule
-from miniseal.verifier.bundles import EVIDENCE_LIMIT
+from miniseal.verifier.budget import EVIDENCE_LIMIT
 from miniseal.verifier.evidence import KEY_EXPIRED, SUBJECT_MISMATCH, Collected, Evidence
 from miniseal.verifier.performed import Functionaries, Performance, performances
 from miniseal.verifier.policy import model

@@ -9,12 +9,15 @@ from typing import cast
 
 from miniseal.formats.errors import Code, VerificationError
 from miniseal.formats.predicates.provenance import Provenance
+from miniseal.formats.times import from_text
+from miniseal.verifier.checks.freshness import check_age, signed_at
 from miniseal.verifier.checks.signer import rely
 from miniseal.verifier.evidence import Collected, Evidence
 from miniseal.verifier.policy import model
+from miniseal.verifier.policy.patterns import text_matches
 from miniseal.verifier.policy.policy import Policy
 
-__all__ = ["BUILDER_UNTRUSTED", "SOURCE_MISMATCH", "check_provenance", "source_of"]
+__all__ = ["BUILDER_UNTRUSTED", "SOURCE_MISMATCH", "built_at", "check_provenance", "source_of"]
 
 BUILDER_UNTRUSTED = Code(
     "builder-untrusted",
@@ -33,38 +36,48 @@ SOURCE_MISMATCH = Code(
 
 
 def check_provenance(
-    rule: model.Provenance, collected: Collected, policy: Policy
+    rule: model.Provenance, collected: Collected, policy: Policy, now: int
 ) -> tuple[Evidence[Provenance], ...]:
     """The provenance that meets the rule.
 
     Raises:
-        VerificationError: `builder-untrusted`, `source-mismatch`, or as `checks.signer.rely`.
+        VerificationError: `builder-untrusted`, `source-mismatch`, `evidence-stale`,
+            `evidence-undated`, `evidence-from-future`, or as `checks.signer.rely`.
     """
 
     def accept(evidence: Evidence[Provenance], signer: str) -> None:
         _check_builder(evidence.predicate, signer, rule, policy)
         _check_source(evidence.predicate, rule)
+        check_age(built_at(evidence), rule.max_age, now)
 
     return rely(collected, Provenance, rule.signers, policy, accept)
 
 
-def source_of(provenance: Provenance) -> str | None:
-    """The URI of the source that the caller of the build chose, without git's prefix and ref.
+def built_at(evidence: Evidence[Provenance]) -> int | None:
+    """When the build ended, as its provenance says, else when that was signed; or None."""
+    finished = evidence.predicate.finished_on
+    return signed_at(evidence) if finished is None else from_text(finished)
 
-    None also for what two readers may take for two repositories: several `@`, or `..`.
+
+def source_of(provenance: Provenance) -> tuple[str | None, str | None]:
+    """URI and ref of the source that the caller of the build chose; each None if there is none.
+
+    The URI is without git's prefix. None also for what two readers may take for two repositories:
+    several `@`, or `..`.
     """
     source = provenance.external_parameters.get("source")
     if isinstance(source, dict):
         source = cast("dict[str, object]", source).get("uri")
     if not isinstance(source, str):
-        return None
+        return None, None
     if not source.startswith("git+"):
-        return source
+        return source, None
     scheme, _, rest = source.removeprefix("git+").partition("://")
     authority, _, path = rest.partition("/")
     if path.count("@") > 1 or ".." in path:
-        return None
-    return f"{scheme}://{authority}/{path.partition('@')[0]}"
+        return None, None
+    repository, _, ref = path.partition("@")
+    return f"{scheme}://{authority}/{repository}", ref or None
 
 
 def _check_builder(
@@ -87,10 +100,14 @@ def _check_builder(
 
 
 def _check_source(provenance: Provenance, rule: model.Provenance) -> None:
-    found = source_of(provenance)
+    found, ref = source_of(provenance)
     if rule.source is not None and found != rule.source:
         raise SOURCE_MISMATCH(
             "the package was built from another source",
             found=repr(found)[:200],
             expected=rule.source,
+        )
+    if rule.ref is not None and not (ref and text_matches(rule.ref, ref)):
+        raise SOURCE_MISMATCH(
+            "the package was built from another ref", found=repr(ref)[:200], expected=rule.ref
         )

@@ -107,7 +107,7 @@ def _rebuilds(
             elif not _is_known(builder, name, policy):
                 reasons.append(f"the policy knows no builder {builder} of {name}")
             else:
-                made.setdefault(builder, {}).setdefault(evidence.key.digest, evidence)
+                made.setdefault(builder, {}).setdefault(evidence.signatory.id, evidence)
         for builder, by_key in made.items():
             if len(by_key) < policy.document.signer[name].threshold:
                 reasons.append(f"too few keys of {name} have signed")

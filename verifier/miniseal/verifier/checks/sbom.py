@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from miniseal.formats.errors import Code, VerificationError
 from miniseal.formats.predicates.sbom import Sbom
+from miniseal.verifier.checks.freshness import check_age, signed_at
 from miniseal.verifier.checks.signer import rely
 from miniseal.verifier.evidence import Collected, Evidence
 from miniseal.verifier.policy import model
@@ -26,12 +27,13 @@ SBOM_MISMATCH = Code(
 
 
 def check_sbom(
-    rule: model.Sbom, collected: Collected, policy: Policy, wasm: str
+    rule: model.Sbom, collected: Collected, policy: Policy, wasm: str, now: int
 ) -> tuple[Evidence[Sbom], ...]:
     """The bills of materials that meet the rule; `wasm` is the digest that they have to describe.
 
     Raises:
-        VerificationError: `sbom-mismatch`, `license-denied`, or as `checks.signer.rely`.
+        VerificationError: `sbom-mismatch`, `license-denied`, as `freshness.check_age`, or as
+            `checks.signer.rely`.
     """
 
     def accept(evidence: Evidence[Sbom], signer: str) -> None:
@@ -42,6 +44,7 @@ def check_sbom(
                 found=evidence.predicate.hashes.get("SHA-256", "no SHA-256"),
                 expected=wasm,
             )
+        check_age(signed_at(evidence), rule.max_age, now)
         parts = _parts(evidence.predicate)
         check_licenses(parts, rule.deny_licenses, unknown=rule.unknown_licenses == "allow")
 

@@ -53,21 +53,21 @@ def rely(
     """
     problem: MinisealError | None = None
     for name in names:
-        keys: dict[str, Evidence[_P]] = {}
+        by: dict[str, Evidence[_P]] = {}
         for evidence in collected.by(kind, (name,)):
             try:
                 accept(evidence, name)
             except VerificationError as error:
                 problem = problem or error
             else:
-                keys.setdefault(evidence.key.digest, evidence)
+                by.setdefault(evidence.signatory.id, evidence)
         threshold = policy.document.signer[name].threshold
-        if len(keys) >= threshold:
-            return tuple(keys.values())
-        if keys:
+        if len(by) >= threshold:
+            return tuple(by.values())
+        if by:
             problem = problem or THRESHOLD_UNMET(
                 f"too few keys of {name} have signed",
-                found=str(len(keys)),
+                found=str(len(by)),
                 expected=f"{threshold} distinct keys",
             )
     raise problem or collected.missing(kind, names)

@@ -6,8 +6,11 @@ failed test, by any authorised key refuses the package for good (the remedy is a
 every name the policy requires has to be among the passed tests. A warning neither passes nor fails.
 """
 
+from collections.abc import Callable
+
 from miniseal.formats.errors import Code, VerificationError
 from miniseal.formats.predicates.test_result import TestResult
+from miniseal.verifier.checks.freshness import check_age, signed_at
 from miniseal.verifier.checks.signer import rely
 from miniseal.verifier.evidence import Collected, Evidence
 from miniseal.verifier.policy.model import Checks
@@ -32,18 +35,20 @@ TEST_MISSING = Code(
 
 
 def check_results(
-    rule: Checks, collected: Collected, policy: Policy
+    rule: Checks, collected: Collected, policy: Policy, now: int
 ) -> tuple[Evidence[TestResult], ...]:
     """The results that the admission rests on.
 
     Raises:
-        VerificationError: `test-failed`, `test-missing`, or as `checks.signer.rely`.
+        VerificationError: `test-failed`, `test-missing`, as `freshness.check_age`, or as
+            `checks.signer.rely`.
     """
     for evidence in collected.by(TestResult, rule.signers):
         _check_failures(evidence.predicate)
     relied: dict[str, Evidence[TestResult]] = {}
     for name in rule.passed:
-        for evidence in rely(collected, TestResult, rule.signers, policy, _passing(name)):
+        accept = _passing(name, rule.max_age, now)
+        for evidence in rely(collected, TestResult, rule.signers, policy, accept):
             relied[evidence.bundle] = evidence
     return tuple(relied.values())
 
@@ -57,14 +62,18 @@ def _check_failures(result: TestResult) -> None:
         )
 
 
-class _passing:  # noqa: N801 - a function of two arguments that remembers a third
-    def __init__(self, name: str) -> None:
-        self.name = name
+def _passing(
+    name: str, max_age: str | None, now: int
+) -> Callable[[Evidence[TestResult], str], None]:
+    """What accepts a result that says that the test `name` has passed."""
 
-    def __call__(self, evidence: Evidence[TestResult], signer: str) -> None:
-        if self.name not in evidence.predicate.passed:
+    def accept(evidence: Evidence[TestResult], signer: str) -> None:
+        if name not in evidence.predicate.passed:
             raise TEST_MISSING(
-                f"no result by {signer} says that {self.name} has passed",
+                f"no result by {signer} says that {name} has passed",
                 found=", ".join(evidence.predicate.passed)[:200] or "nothing",
-                expected=self.name,
+                expected=name,
             )
+        check_age(signed_at(evidence), max_age, now)
+
+    return accept

@@ -160,7 +160,7 @@ def _named(
             found=reason,
             expected=" or ".join(f"{each.id} by {each.signer}" for each in rule.verifiers)[:300],
         )
-        aside.append(Aside(predicate_type=URIS[Vsa], error=error))
+        aside.append(Aside(bundle=evidence.bundle, predicate_type=URIS[Vsa], error=error))
     return tuple(named), tuple(aside)
 
 
@@ -172,7 +172,7 @@ def _pairs(evidence: Evidence[Vsa], rule: Verification) -> bool:
 def _latest_by_key(summaries: tuple[Evidence[Vsa], ...]) -> tuple[Evidence[Vsa], ...]:
     latest: dict[str, Evidence[Vsa]] = {}
     for each in sorted(summaries, key=lambda each: (_time(each), not each.predicate.passed)):
-        latest[each.key.digest] = each
+        latest[each.signatory.id] = each
     return tuple(latest.values())
 
 

@@ -87,7 +87,7 @@ def _vex(
         Said(
             document=each.predicate,
             signers=each.signers,
-            key=each.key.digest,
+            key=each.signatory.id,
             bundle=each.bundle,
         )
         for each in documents

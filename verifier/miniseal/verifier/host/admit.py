@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from miniseal.formats.errors import MinisealError
 from miniseal.formats.oci import Descriptor
 from miniseal.verifier.checks.version import check_highest
+from miniseal.verifier.core import Trusting
 from miniseal.verifier.examine import Examined, examine, refusing
 from miniseal.verifier.host.admission import Admission
 from miniseal.verifier.host.audit import entry
@@ -22,6 +23,8 @@ from miniseal.verifier.host.record import Blob, Record
 from miniseal.verifier.host.serial import check_serial
 from miniseal.verifier.host.state import State
 from miniseal.verifier.host.stored import StoredSource
+from miniseal.verifier.host.summary import Summary, summarise
+from miniseal.verifier.host.trust import stored_material
 from miniseal.verifier.policy.policy import Policy
 from miniseal.verifier.source import Source
 
@@ -41,7 +44,7 @@ class Admitter:
         """Admit what `reference` names in `source` as `app_id`; see `Verifier.install`."""
         policy, now = Policy.load(self._policy), int(self._clock())
         with self._deciding("install", app_id, policy, now), refusing():
-            examined = examine(app_id, source, reference, policy, now)
+            examined = examine(app_id, source, reference, self._trusting(policy, now))
             return self._commit("install", examined, policy, now)
 
     def readmit(self, app_id: str) -> Admission:
@@ -50,7 +53,8 @@ class Admitter:
         with self._deciding("readmit", app_id, policy, now), refusing():
             record = self._state.reader.record(self._state.reader.head(), app_id)
             source = StoredSource(self._state.reader, record)
-            examined = examine(app_id, source, record.package.digest, policy, now)
+            digest = record.package.digest
+            examined = examine(app_id, source, digest, self._trusting(policy, now))
             return self._commit("readmit", examined, policy, now)
 
     def remove(self, app_id: str) -> None:
@@ -71,6 +75,9 @@ class Admitter:
             self._state.write_head(following)
             self._state.sweep(following)
 
+    def _trusting(self, policy: Policy, now: int) -> Trusting:
+        return Trusting(policy=policy, now=now, material=stored_material(self._state.reader))
+
     def _commit(self, event: str, examined: Examined, policy: Policy, now: int) -> Admission:
         verdict = examined.verdict
         app_id = verdict.app_id
@@ -82,29 +89,27 @@ class Admitter:
             if event == "readmit" and (known is None or known.record is None):
                 raise NOT_INSTALLED("the program was removed meanwhile", found=app_id)
             check_highest(known, verdict.config.manifest.version_code, verdict.package.digest)
-            for data in _contents(examined):
+            code, package = verdict.config.manifest.version_code, verdict.package.digest
+            details: dict[str, str | int] = {
+                "code": code,
+                "package": package,
+                "policy": policy.serial,
+            }
+            anchor = self._state.log(head.audit, entry(event, app_id, "admitted", now, **details))
+            summary = summarise(
+                self._state, verdict, policy, examined.evidence, host=head.host, anchor=anchor
+            )
+            for data in (*_contents(examined), summary.bundle):
                 self._state.write_blob(data)
-            record = _record(examined, head)
+            record = _record(examined, head, summary)
             app = AppHead(
-                code=verdict.config.manifest.version_code,
-                package=verdict.package.digest,
+                code=code,
+                package=package,
                 record=self._state.write_record(record),
                 generation=record.generation,
             )
-            line = entry(
-                event,
-                app_id,
-                "admitted",
-                now,
-                code=app.code,
-                package=app.package,
-                policy=policy.serial,
-            )
             following = head.next(
-                apps={**head.apps, app_id: app},
-                policy=policy.mark,
-                time=now,
-                audit=self._state.log(head.audit, line),
+                apps={**head.apps, app_id: app}, policy=policy.mark, time=now, audit=anchor
             )
             self._state.write_head(following)
             if known is not None:
@@ -148,7 +153,7 @@ def _contents(examined: Examined) -> tuple[bytes, ...]:
     return (fetched.manifest, fetched.config_bytes, content.wasm, *assets, *bundles)
 
 
-def _record(examined: Examined, head: Head) -> Record:
+def _record(examined: Examined, head: Head, summary: Summary) -> Record:
     verdict, package = examined.verdict, examined.fetched.package
     return Record(
         host=head.host,
@@ -163,7 +168,8 @@ def _record(examined: Examined, head: Head) -> Record:
         grants=verdict.grants,
         policy_serial=verdict.policy_serial,
         policy_digest=verdict.policy_digest,
-        evidence=tuple(each.to_json() for each in verdict.evidence),
+        trust=verdict.trust_digest,
+        evidence=(*(each.to_json() for each in verdict.evidence), summary.to_json()),
         generation=head.generation + 1,
         admitted=verdict.verified_at,
         expires=verdict.ends_at,

@@ -28,6 +28,7 @@ _MEMBERS = (
     "namespace",
     "package",
     "policy",
+    "trust",
     "version",
     "wasm",
 )
@@ -126,8 +127,9 @@ class Record:
         grants: what the host may give to it.
         policy_serial: of the policy that admitted it.
         policy_digest: of the same, with everything it names.
+        trust: digest of the trusted root that keyless signatures were verified with, or None.
         evidence: for each verified bundle its digest (`bundle`), `size`, `predicateType`,
-            `signers`, `key`, `builder`, `scanner` and `toolchain`.
+            `signers`, `key` or `identity`, `builder`, `scanner` and `toolchain`.
         generation: of the head that the record was written under.
         admitted: seconds since 1970.
         expires: seconds since 1970.
@@ -147,6 +149,7 @@ class Record:
         "package",
         "policy_digest",
         "policy_serial",
+        "trust",
         "version_code",
         "version_name",
         "wasm",
@@ -167,6 +170,7 @@ class Record:
         grants: Grants,
         policy_serial: int,
         policy_digest: str,
+        trust: str | None,
         evidence: tuple[dict[str, object], ...],
         generation: int,
         admitted: int,
@@ -185,6 +189,7 @@ class Record:
         self.grants = grants
         self.policy_serial = policy_serial
         self.policy_digest = policy_digest
+        self.trust = trust
         self.evidence = evidence
         self.generation = generation
         self.admitted = admitted
@@ -222,6 +227,7 @@ class Record:
             grants=Grants.from_members(members.child("grants"), members.child("limits")),
             policy_serial=policy.integer("serial"),
             policy_digest=policy.digest("digest"),
+            trust=members.digest("trust") if "trust" in members else None,
             evidence=tuple(item.values for item in members.children("evidence")),
             generation=members.integer("generation", least=1),
             admitted=from_text(members.string("admitted")),
@@ -243,6 +249,7 @@ class Record:
             "grants": self.grants.to_json(),
             "limits": dict(self.grants.limits),
             "policy": {"serial": self.policy_serial, "digest": self.policy_digest},
+            "trust": self.trust,
             "evidence": list(self.evidence),
             "generation": self.generation,
             "admitted": to_text(self.admitted),

@@ -147,6 +147,7 @@ class Summary:
             "predicateType": PREDICATE_TYPE,
             "signers": [],
             "key": self.key,
+            "identity": None,
             "builder": None,
             "scanner": None,
             "toolchain": [],
