@@ -197,6 +197,13 @@ def test_a_layout_by_a_key_past_its_end_is_refused() -> None:
     assert refusal(built(), packed(), layout=data, rule=rule, now=now).code == "key-expired"
 
 
+def test_a_layout_by_a_denied_signer_is_refused() -> None:
+    denying = f'{POLICY + SIGNERS}\n[[deny]]\nsigner = "owner"\nreason = "stolen"\n'
+    policy = Policy.from_toml(denying.encode(), POLICY_FILES.__getitem__)
+
+    assert refusal(built(), packed(), policy=policy).code == "denied"
+
+
 def test_a_layout_holds_until_its_very_end() -> None:
     assert check(built(), packed(), now=from_text(END) - 1)
     assert refusal(built(), packed(), now=from_text(END)).code == "layout-expired"
@@ -212,7 +219,7 @@ def test_a_step_without_a_link_is_refused() -> None:
 
 
 def test_what_was_set_aside_is_told() -> None:
-    aside = Aside(predicate_type=PREDICATE_TYPE, error=SIGNATURE_INVALID("forged"))
+    aside = Aside(bundle=THIS, predicate_type=PREDICATE_TYPE, error=SIGNATURE_INVALID("forged"))
 
     assert refusal(packed(), aside=(aside,)).found == "1 set aside (signature-invalid)"
 
@@ -292,6 +299,19 @@ def test_a_threshold_of_two_takes_two_people_who_agree(
     rule = replace(RULE, functionaries=functionaries)
 
     error = refusal(built(), second, packed(), layout=steps(threshold=2), rule=rule)
+
+    assert (error.code, error.found) == ("link-threshold", "1")
+
+
+def test_signers_who_share_keys_in_a_row_are_one_functionary() -> None:
+    links = (
+        built("ci", signers=["bob", "eve"]),
+        built("bob", signers=["bob", "ci"]),
+        built("ci2", signers=["ci"]),
+    )
+    layout = steps(threshold=2, functionaries=(CI, BOB, EVE))
+
+    error = refusal(*links, packed(), layout=layout)
 
     assert (error.code, error.found) == ("link-threshold", "1")
 

@@ -18,11 +18,13 @@ from miniseal.formats.predicates.link import Link
 from miniseal.formats.times import from_text, to_text
 from miniseal.verifier.artifacts import broken_rule
 from miniseal.verifier.budget import EVIDENCE_LIMIT
+from miniseal.verifier.checks.deny import denial
 from miniseal.verifier.evidence import KEY_EXPIRED, SUBJECT_MISMATCH, Collected, Evidence
 from miniseal.verifier.performed import Functionaries, Performance, performances
 from miniseal.verifier.policy import model
 from miniseal.verifier.policy.policy import Policy
 from miniseal.verifier.signatures.keys import PublicKey
+from miniseal.verifier.signatures.signatory import Signatory
 
 __all__ = [
     "LAYOUT_EXPIRED",
@@ -95,8 +97,8 @@ def check_layout(
 
     Raises:
         FormatError: `layout-invalid`, `link-malformed`.
-        VerificationError: `layout-untrusted`, `layout-expired`, `key-expired`, `link-missing`,
-            `link-threshold`, `subject-mismatch`, `link-rule`, `evidence-limit`.
+        VerificationError: `layout-untrusted`, `layout-expired`, `key-expired`, `denied`,
+            `link-missing`, `link-threshold`, `subject-mismatch`, `link-rule`, `evidence-limit`.
     """
     layout, end = open_layout(rule, data, policy, now)
     keys = {key_id: _digest(key_id, key) for key_id, key in layout.keys.items()}
@@ -113,7 +115,7 @@ def open_layout(rule: model.Layout, data: bytes, policy: Policy, now: int) -> tu
 
     Raises:
         FormatError: `layout-invalid`.
-        VerificationError: `layout-untrusted`, `layout-expired`, `key-expired`.
+        VerificationError: `layout-untrusted`, `layout-expired`, `key-expired`, `denied`.
     """
     envelope = _envelope(data)
     known = [key for name in rule.signers for key in policy.keys[name]]
@@ -123,6 +125,9 @@ def open_layout(rule: model.Layout, data: bytes, policy: Policy, now: int) -> tu
             "the layout is not signed with a key that the policy accepts",
             expected=f"a signature by {' or '.join(rule.signers)}",
         )
+    denied = denial(policy, Signatory.of_key(made[0]), sha256(data))
+    if denied is not None:
+        raise denied
     layout = Layout.from_bytes(envelope.payload)
     ends = [key.not_after for key in made if key.not_after is not None]
     if any(now >= end for end in ends):
