@@ -162,7 +162,8 @@ class TestAttest:
         package = tags(platform.layout)[VERSION]
         (found,) = [each for each in attached(platform.layout, package) if each.kind == VEX]
         assert result.keys() == {
-            *("app_id", "package", "predicate_type", "bundle", "referrer", "key")
+            *("app_id", "package", "predicate_type", "bundle", "referrer"),
+            *("key", "issuer", "identity"),
         }
         assert (result["app_id"], result["package"]) == (APP, package)
         assert result["predicate_type"] == VEX

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PARTS = sorted(folder.parent.name for folder in ROOT.glob("*/miniseal"))
 EXTRAS = {
-    "attestations": {"sign"},
+    "attestations": {"keyless", "pkcs11", "sign", "vault"},
     "cli": {"cli", "pipeline"},
     "formats": set[str](),
     "packager": set[str](),

@@ -16,7 +16,7 @@ import click
 from miniseal.formats.errors import Code, EnvironmentalError, MinisealError, UsageError
 from miniseal.pipeline.printable import printable
 
-__all__ = ["EXTRA_MISSING", "Outcome", "Verb", "show_error"]
+__all__ = ["EXTRA_MISSING", "Outcome", "Verb", "need", "show_error"]
 
 EXTRA_MISSING = Code(
     "extra-missing",
@@ -25,8 +25,18 @@ EXTRA_MISSING = Code(
     cause="miniseal was installed without the extra that the command belongs to",
     remedy="install miniseal[all]",
 )
-_BROUGHT_BY = {"pipeline": "platformdirs", "sign": "securesystemslib"}
-"""A small package of each extra that a command can need."""
+_BROUGHT_BY = {
+    "aws": "boto3",
+    "azure": "azure.keyvault.keys",
+    "gcp": "google.cloud.kms",
+    "keyless": "sigstore",
+    "layout": "in_toto",
+    "pipeline": "platformdirs",
+    "pkcs11": "pkcs11",
+    "sign": "securesystemslib",
+    "vault": "hvac",
+}
+"""A module of each extra that a command can need; a small one where there is a choice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,17 +100,33 @@ class Verb(click.Command):
     def _outcome(self, ctx: click.Context) -> Outcome:
         try:
             if self.extra is not None:  # first of all, not when a package is at last imported
-                importlib.import_module(_BROUGHT_BY[self.extra])
+                need(self.extra)
             outcome: Outcome = super().invoke(ctx)
         except ModuleNotFoundError as error:
             if self.extra is None or (error.name or "").startswith("miniseal"):
                 raise
-            raise EXTRA_MISSING(
-                f"this command needs the extra `{self.extra}`",
-                found=f"no module {error.name}",
-                hint=f"install miniseal[{self.extra}]",
-            ) from error
+            raise _missing(self.extra, error) from error
         return outcome
+
+
+def need(extra: str) -> None:
+    """Make sure of an extra of the distribution, before a package of it is imported.
+
+    Raises:
+        EnvironmentalError: `extra-missing`.
+    """
+    try:
+        importlib.import_module(_BROUGHT_BY[extra])
+    except ModuleNotFoundError as error:
+        raise _missing(extra, error) from error
+
+
+def _missing(extra: str, error: ModuleNotFoundError) -> MinisealError:
+    return EXTRA_MISSING(
+        f"this command needs the extra `{extra}`",
+        found=f"no module {error.name}",
+        hint=f"install miniseal[{extra}]",
+    )
 
 
 def show_error(error: MinisealError, schema: str | None) -> None:

@@ -9,6 +9,7 @@ import click
 
 from miniseal.cli import building, scanner
 from miniseal.cli.files import read_file
+from miniseal.cli.signing import Signing, signing_options
 
 if TYPE_CHECKING:
     from miniseal.pipeline.release import Release
@@ -21,7 +22,7 @@ class Releasing:
     """The command line's word on what to publish and how, one member per option."""
 
     to: str | None
-    key: Path
+    signing: Signing
     policy: Path | None
     trivy: Path | None
     database: str | None
@@ -46,15 +47,15 @@ class Releasing:
         Raises:
             UsageError: `destination-unusable`, and what the key and the policy are refused for.
         """
-        from miniseal.attestations import FileSigner  # needs the extra `pipeline`
-        from miniseal.cli import workshop
+        from miniseal.cli import workshop  # needs the extra `pipeline`
         from miniseal.pipeline.release import Release
         from miniseal.verifier import Policy
 
         policy = Policy.load(self.policy) if self.policy else None
+        store = workshop.open_target(self.destination(project))
         return Release(
-            store=workshop.open_target(self.destination(project)),
-            signer=FileSigner.load(self.key),
+            store=store,
+            signer=self.signing.signer(),
             scan=scanner.settings(self, policy),
             policy=policy,
             resign=self.resign,
@@ -64,13 +65,7 @@ class Releasing:
 
 _OPTIONS = (
     click.option("--to", help="The repository to publish to; [publish] to by default."),
-    click.option(
-        "--key",
-        envvar="MINISEAL_KEY",
-        required=True,
-        type=click.Path(path_type=Path),
-        help="The private key that signs [env: MINISEAL_KEY].",
-    ),
+    signing_options,
     click.option(
         "--policy",
         type=click.Path(path_type=Path),

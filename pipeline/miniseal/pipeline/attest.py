@@ -30,6 +30,7 @@ from miniseal.verifier.evidence import URIS
 __all__ = [
     "ATTESTATION_LOST",
     "PREDICATE_TYPE_UNKNOWN",
+    "SIGNATURE_TYPE",
     "TYPES",
     "Attested",
     "attest",
@@ -51,6 +52,9 @@ ATTESTATION_LOST = Code(
     cause="a store without referrers, or somebody else writing to it at the same moment",
     remedy="attach it again; look at the store if it happens again",
 )
+
+SIGNATURE_TYPE = "https://sigstore.dev/cosign/sign/v1"
+"""predicateType of a bare signature, with an empty predicate, as cosign v3 writes it."""
 
 TYPES = {
     "cyclonedx": URIS[Sbom],

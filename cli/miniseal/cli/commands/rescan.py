@@ -11,6 +11,7 @@ import click
 
 from miniseal.cli import host, progress, scanner
 from miniseal.cli.outcome import Outcome, Verb
+from miniseal.cli.signing import Signing, signing_options
 from miniseal.formats.errors import Code, MinisealError, VerificationError
 
 if TYPE_CHECKING:
@@ -30,12 +31,7 @@ RESCAN_INCOMPLETE = Code(
 @click.command("rescan", cls=Verb, extra="pipeline")
 @click.argument("references", nargs=-1, required=True, metavar="REFERENCE...")
 @host.policy_option
-@click.option(
-    "--key",
-    envvar="MINISEAL_KEY",
-    type=click.Path(path_type=Path),
-    help="The private key that signs; not needed with --dry-run [env: MINISEAL_KEY].",
-)
+@signing_options
 @scanner.options
 @click.option("--app", "app_id", help="The app_id that each package must be.")
 @click.option(
@@ -63,7 +59,7 @@ class _Options:
 
     references: tuple[str, ...]
     policy: Path
-    key: Path | None
+    signing: Signing
     trivy: Path | None
     database: str | None
     max_age: int
@@ -76,8 +72,7 @@ class _Options:
 
 
 def _rescan(options: _Options) -> Outcome:
-    from miniseal.attestations import FileSigner  # needs the extra `pipeline`
-    from miniseal.packager.lock import pinned
+    from miniseal.packager.lock import pinned  # needs the extra `pipeline`
     from miniseal.pipeline.engines.local import ISOLATION_MISSING, LocalEngine, detect
     from miniseal.pipeline.published import targets
     from miniseal.pipeline.rescan.rescan import Rescan, rescan
@@ -85,10 +80,10 @@ def _rescan(options: _Options) -> Outcome:
     from miniseal.pipeline.steps.scan import open_scanner
     from miniseal.verifier import Policy
 
-    if options.key is None and not options.dry_run:
-        raise click.UsageError("give --key, or --dry-run")
+    if not (options.signing.given or options.dry_run):
+        raise click.UsageError("give --key or --keyless, or --dry-run")
     policy = Policy.load(options.policy)
-    signer = None if options.dry_run or options.key is None else FileSigner.load(options.key)
+    signer = None if options.dry_run else options.signing.signer()
     found = [target for text in options.references for target in targets(text)]
     isolation = detect()
     if isolation is None:
