@@ -1,4 +1,4 @@
-"""`miniseal policy`: is a policy file sound, and what does its JSON look like to an editor."""
+"""`miniseal policy`: what a policy demands, and how it gets to hosts as one signed file."""
 
 import time
 from pathlib import Path
@@ -7,10 +7,14 @@ import click
 
 from miniseal.cli.files import FILE_UNUSABLE, read_file, write_file
 from miniseal.cli.outcome import Outcome, Verb
+from miniseal.cli.signing import key_option, open_key
 from miniseal.formats import times
+from miniseal.formats.bundle import BUNDLE_LIMIT
 from miniseal.verifier import Policy
 from miniseal.verifier.policy.advice import warnings
 from miniseal.verifier.policy.explain import Section, explain
+from miniseal.verifier.policy.values import POLICY_INVALID
+from miniseal.verifier.signatures.keys import PublicKey
 
 __all__ = ["command"]
 
@@ -85,6 +89,79 @@ def init(project: Path, key: Path, output: Path, days: int) -> Outcome:
     return Outcome(
         result={"policy": str(output), "expires": expires},
         lines=(f"wrote {output}: read it, and demand what your platform needs",),
+    )
+
+
+@command.command("sign", cls=Verb, extra="sign")
+@click.argument("path", type=click.Path(path_type=Path))
+@key_option
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="The signed policy."
+)
+def sign(path: Path, key: str | None, output: Path) -> Outcome:
+    """Sign the policy at PATH and every file that it names, as one file."""
+    from miniseal.attestations import sign_statement  # needs the extra `sign`
+    from miniseal.verifier.policy.signed import statement_of
+
+    if key is None:
+        raise click.UsageError("give --key")
+    policy = Policy.load(path)
+    signer = open_key(key)
+    write_file(output, sign_statement(statement_of(policy), signer))
+    return Outcome(
+        result={
+            "signed": str(output),
+            "serial": policy.serial,
+            "digest": policy.digest,
+            "files": [name for name, _ in policy.files],
+            "key": signer.hint,
+        },
+        lines=(
+            f"signed   {output}",
+            f"  policy serial {policy.serial}, {policy.digest}",
+            *(f"  file   {name}" for name, _ in policy.files),
+        ),
+    )
+
+
+@command.command("accept", cls=Verb)
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--key",
+    "keys",
+    required=True,
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="The public key of who signs policies; several where one may have signed.",
+)
+@click.option(
+    "--to",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="A folder of its own; hosts then use DIR/current/policy.toml.",
+    metavar="DIR",
+)
+def accept_command(path: Path, keys: tuple[Path, ...], folder: Path) -> Outcome:
+    """Put the signed policy at PATH into a folder, unless what is there is newer."""
+    from miniseal.verifier.policy.accept import accept  # hosts that get policies otherwise
+    from miniseal.verifier.policy.signed import read_signed
+
+    trusted = [
+        PublicKey.from_pem(read_file(each), what=str(each), code=POLICY_INVALID) for each in keys
+    ]
+    policy = read_signed(read_file(path, limit=BUNDLE_LIMIT), trusted)
+    done = accept(policy, folder, now=int(time.time()))
+    did = "accepted" if done.changed else "has already"
+    return Outcome(
+        result={
+            "policy": str(done.path),
+            "serial": policy.serial,
+            "digest": policy.digest,
+            "replaced": done.replaced,
+            "changed": done.changed,
+        },
+        lines=(f"{did} {done.path}", f"  policy serial {policy.serial}, {policy.digest}"),
     )
 
 

@@ -63,6 +63,7 @@ class Policy:
         trusted_root: the Sigstore trusted root of `[trust]`, or None where it has no file.
         tuf_root: the TUF root metadata that `[trust.tuf]` starts from, or None.
         layouts: the signed in-toto layouts, by the file names that rules have for them.
+        contents: of each of `files`.
     """
 
     document: Document
@@ -72,6 +73,7 @@ class Policy:
     trusted_root: bytes | None = None
     tuf_root: bytes | None = None
     layouts: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    contents: dict[str, bytes] = field(default_factory=dict[str, bytes], repr=False)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> "Policy":
@@ -81,7 +83,11 @@ class Policy:
             UsageError: `policy-invalid`.
         """
         own = Path(path)
-        return cls.from_toml(_read(own, POLICY_FILE), lambda name: _read(own.parent / name, name))
+        # once: `current` of a folder that `accept` writes may lead elsewhere a moment later
+        folder = Path(os.path.realpath(own.parent))
+        return cls.from_toml(
+            _read(folder / own.name, POLICY_FILE), lambda name: _read(folder / name, name)
+        )
 
     @classmethod
     def from_toml(cls, data: bytes, read: Callable[[str], bytes]) -> "Policy":
@@ -116,6 +122,7 @@ class Policy:
             trusted_root=trusted_root,
             tuf_root=tuf_root,
             layouts=layouts,
+            contents=folder.contents,
         )
 
     @staticmethod
@@ -210,23 +217,23 @@ class _Folder:
     """The files of a policy: each is read once, below the policy's own folder, within bounds."""
 
     def __init__(self, own: bytes, read: Callable[[str], bytes]) -> None:
-        self._contents = {POLICY_FILE: own}
+        self.contents = {POLICY_FILE: own}
         self._read = read
 
     @property
     def files(self) -> tuple[tuple[str, str], ...]:
-        return tuple((name, sha256(content)) for name, content in self._contents.items())
+        return tuple((name, sha256(content)) for name, content in self.contents.items())
 
     def content(self, where: str, name: str) -> bytes:
         if name == POLICY_FILE or not _is_inside(name):
             raise invalid(where, "leads out of the policy's folder", name, "a path below it")
-        if name not in self._contents:
-            self._contents[name] = self._read(name)
-            total = sum(map(len, self._contents.values()))
-            if len(self._contents) > _FILES_LIMIT or total > _TOTAL_LIMIT:
+        if name not in self.contents:
+            self.contents[name] = self._read(name)
+            total = sum(map(len, self.contents.values()))
+            if len(self.contents) > _FILES_LIMIT or total > _TOTAL_LIMIT:
                 expected = f"at most {_FILES_LIMIT} files, of {_TOTAL_LIMIT} bytes together"
                 raise POLICY_INVALID("policy names too many files", expected=expected)
-        return self._contents[name]
+        return self.contents[name]
 
     def key(self, where: str, name: str, not_after: datetime | None) -> PublicKey:
         return PublicKey.from_pem(
