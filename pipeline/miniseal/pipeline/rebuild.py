@@ -27,7 +27,8 @@ from miniseal.pipeline.flow.publish import ORIGIN
 from miniseal.pipeline.release import Workshop
 from miniseal.pipeline.steps.attest import Build, provenance_of
 from miniseal.registry import Store
-from miniseal.verifier.fetch import Fetched, fetch, fetch_content
+from miniseal.verifier.contents import Fetched
+from miniseal.verifier.fetch import fetch, fetch_content
 
 __all__ = [
     "NOTHING_TO_REBUILD",

@@ -1,116 +1,110 @@
-from dataclasses import fields
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from kit.packages import POLICY
-from kit.policies import TRUST, WHOLE, keyless, read
-from miniseal.verifier.policy import model
-from miniseal.verifier.policy.explain import explain
-
-DIGEST = "sha256:" + "ab" * 32
-
-
-def words(text: str) -> dict[str, str]:
-    """What is said under each title."""
-    return {section.title: "\n".join(section.lines) for section in explain(read(text))}
+from kit.packages import APP, NOW, POLICY, Scene, bundle, checks, key, scan
+from miniseal.formats.errors import MinisealError
+from miniseal.verifier import Policy, verify
+from miniseal.verifier.core import Trusting
+from miniseal.verifier.evidence import URIS
+from miniseal.verifier.explain import Explanation, explain
 
 
-def test_everybody_and_every_namespace_is_explained() -> None:
-    assert words(WHOLE).keys() == {
-        *("signer acme", "signer ci", "signer scanner", "signer store"),
-        *("signer rebuilder-one", "signer rebuilder-two"),
-        *("trust", "com.acme.*"),
-    }
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+def explained(scene: Scene, app_id: str = APP, reference: str = "1.0.0") -> Explanation:
+    trusting = Trusting(policy=Policy.load(scene.path), now=NOW)
+    return explain(app_id, scene.repository, reference, trusting)
+
+
+def test_of_a_good_package_every_point_is_met_and_the_verdict_is_verifys(scene: Scene) -> None:
+    scene.release()
+
+    found = explained(scene)
+
+    assert [(each.name, each.error) for each in found.points] == [
+        ("package", None),
+        ("evidence", None),
+        ("provenance", None),
+        ("sbom", None),
+        ("vulnerabilities", None),
+        ("checks", None),
+        ("capabilities", None),
+        ("publishers", None),
+        ("content", None),
+    ]
+    assert found.examined is not None
+    verdict = verify(APP, scene.repository, "1.0.0", Policy.load(scene.path), now=NOW)
+    assert found.examined.verdict.to_json() == verdict.to_json()
+
+
+def test_a_requirement_says_what_it_demands_and_what_it_rests_on(scene: Scene) -> None:
+    scene.release()
+
+    scans = explained(scene).points[4]
+
+    assert scans.name == "vulnerabilities"
+    assert "14d" in scans.demands[0]
+    (heard,) = scans.heard
+    assert (heard.relied, heard.signers, heard.error) == (True, ("acme",), None)
+
+
+def test_everything_that_is_missing_is_told_at_once(scene: Scene) -> None:
+    made = scene.release(without=["sbom", "scan"])
+    scene.repository.say(made, scan([("CVE-2026-1", "high")]))
+
+    found = explained(scene)
+
+    codes = {each.name: each.error.code for each in found.points if each.error}
+    assert codes == {"sbom": "attestation-missing", "vulnerabilities": "vulnerability-threshold"}
+    assert found.examined is None
+
+
+def test_what_was_set_aside_is_told_with_its_reason(scene: Scene) -> None:
+    made = scene.release(without=["checks"])
+    scene.repository.attach(made, bundle(*checks(), [made.digest], key("stranger")))
+
+    (point,) = [each for each in explained(scene).points if each.name == "checks"]
+
+    (heard,) = point.heard
+    assert heard.error is not None
+    assert (heard.error.code, heard.relied, heard.signers) == ("identity-mismatch", False, ())
+    assert heard.predicate_type in URIS.values()
+    assert point.error is not None
+    assert point.error.hint
 
 
 @pytest.mark.parametrize(
-    ("title", "said"),
+    "spoil",
     [
-        ("signer acme", "the key acme.pub"),
-        ("signer ci", "https://token.actions.githubusercontent.com"),
-        ("signer ci", "release.yml@refs/tags/v2"),
-        ("signer ci", "repository with id 123"),
-        ("signer ci", "owner with id 45"),
-        ("signer ci", "at the ref refs/tags/*"),
-        ("signer ci", "github-hosted"),
-        ("signer ci", "started by push"),
-        ("signer rebuilder-two", "any https://gitlab.example/two/*"),
-        ("trust", "root.json"),
-        ("com.acme.*", "acme or ci has to have signed its provenance"),
-        ("com.acme.*", "https://builders.example/one@v1 (level 2, as acme signs)"),
-        ("com.acme.*", "from the source https://git.example/acme/tip at the ref refs/tags/*"),
-        ("com.acme.*", "listed its parts in the last 90d"),
-        ("com.acme.*", "the latest scan by acme or scanner, and its database, have to be of the"),
-        ("com.acme.*", "nothing high or worse"),
-        ("com.acme.*", "rebuild, secrets, coverage, program"),
-        ("com.acme.*", "what it can reach"),
-        ("com.acme.*", "1 of rebuilder-one, rebuilder-two"),
-        ("com.acme.*", "store as https://store.example/verifier"),
-        ("com.acme.*", "with SLSA_BUILD_LEVEL_2"),
-        ("com.acme.*", "the layout layouts/tip.json says, which acme has to have signed"),
-        ("com.acme.*", "links by ci or acme"),
-        ("com.acme.*", "the permissions storage; the hosts *.acme.example"),
-        ("com.acme.*", "64 MiB"),
+        pytest.param(lambda scene: scene.release(without=["scai"]), id="requirement"),
+        pytest.param(lambda scene: scene.release(version="2.0.0"), id="absent"),
+        pytest.param(
+            lambda scene: scene.policy(POLICY.replace("2027-03-01", "2026-01-01")), id="expired"
+        ),
+        pytest.param(lambda scene: scene.policy(POLICY.replace("com.acme", "com.b")), id="unknown"),
+        pytest.param(
+            lambda scene: (
+                scene.policy(POLICY.replace('permissions = ["storage"]', "")),
+                scene.release(),
+            ),
+            id="content",
+        ),
     ],
 )
-def test_what_a_policy_says_is_said_in_words(title: str, said: str) -> None:
-    assert said in words(WHOLE)[title]
+def test_its_first_refusal_is_the_one_that_verify_raises(
+    scene: Scene, spoil: Callable[[Scene], object]
+) -> None:
+    spoil(scene)
 
+    with pytest.raises(MinisealError) as error:
+        verify(APP, scene.repository, "1.0.0", Policy.load(scene.path), now=NOW)
+    found = explained(scene)
 
-@pytest.mark.parametrize("rule", [each.name for each in fields(model.Require)])
-def test_every_rule_has_words_of_its_own(rule: str) -> None:
-    start = WHOLE.index(f"[namespace.require.{rule}]")
-    without = WHOLE[:start] + WHOLE[WHOLE.index("\n[", start) + 1 :]
-
-    assert len(words(without)["com.acme.*"]) < len(words(WHOLE)["com.acme.*"])
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ('fail_on = "high"', 'fail_on = "high"\nignore_unfixed = true', "an update would mend"),
-        ('fail_on = "high"', 'fail_on = "high"\nvex_signers = ["acme"]', "acme says that they do"),
-        ('fail_on = "high"', 'fail_on = "critical"', "nothing critical"),
-        (".sbom]", '.sbom]\ndeny_licenses = ["GPL-*"]', "no part may be under GPL-*"),
-        (".sbom]", '.sbom]\nunknown_licenses = "refuse"', "a known licence"),
-        ("network_hosts", "min_version_code = 7\nnetwork_hosts", "has to be 7 or more"),
-        ("network_hosts", 'executable_assets = ["html"]\nnetwork_hosts', "could execute: html"),
-        ("min_level = 2", 'min_level = 2\nmax_age = "9d"', "in the last 9d"),
-    ],
-)
-def test_what_a_member_changes_is_said(old: str, new: str, said: str) -> None:
-    assert said not in words(POLICY)["com.acme.*"]
-
-    assert said in words(POLICY.replace(old, new))["com.acme.*"]
-
-
-def test_several_keys_are_counted() -> None:
-    two = '{file = "acme.pub"}, {file = "second.pub", not_after = 2027-01-01T00:00:00Z}]'
-    one = words(POLICY.replace('{file = "acme.pub"}]', two))["signer acme"]
-    both = words(POLICY.replace('{file = "acme.pub"}]', f"{two}\nthreshold = 2"))["signer acme"]
-
-    assert one == "signs with one of the keys acme.pub, second.pub until 2027-01-01T00:00:00Z"
-    assert "2 distinct ones" in both
-
-
-def test_what_is_denied_is_said_with_its_reason() -> None:
-    deny = '[[deny]]\napp = "com.acme.tip"\ncodes = "1..2"\nreason = "CVE-2026-1"\n'
-
-    assert words(POLICY + deny)["denied"] == "app com.acme.tip, version codes 1..2: CVE-2026-1"
-
-
-def test_trust_by_tuf_is_said() -> None:
-    tuf = (
-        '[trust]\nmax_age = "7d"\n[trust.tuf]\nurl = "https://tuf.example"\nroot = "1.root.json"\n'
-    )
-
-    said = words(keyless().replace(TRUST, tuf))["trust"]
-
-    assert "trusted_root.json of https://tuf.example" in said
-    assert "refreshed in the last 7d" in said
-
-
-def test_policies_of_a_verification_are_said() -> None:
-    text = WHOLE.replace('["SLSA_BUILD_LEVEL_2"]', f'[]\npolicies = ["{DIGEST}"]')
-
-    assert f"by the policy {DIGEST}" in words(text)["com.acme.*"]
+    assert found.error is not None
+    assert found.error.code == error.value.code
+    assert found.to_json()["app_id"] == APP

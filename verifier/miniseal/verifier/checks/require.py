@@ -38,7 +38,7 @@ _SCAN: tuple[type, ...] = (Vulns, Document)
 _REBUILD: tuple[type, ...] = (Provenance, TestResult)
 _PUBLISHED: tuple[type, ...] = (Provenance, CosignSignature)
 
-__all__ = ["Case", "Relied", "Requirement", "check_required", "requirements"]
+__all__ = ["Case", "Relied", "Requirement", "check_required", "requirements", "together"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def check_required(case: Case) -> Relied:
     Raises:
         VerificationError: the codes of the single checks.
     """
-    return _together(each.check() for each in requirements(case))
+    return together(each.check() for each in requirements(case))
 
 
 def requirements(case: Case) -> tuple[Requirement, ...]:
@@ -207,7 +207,8 @@ def _publishers(namespace: model.Namespace, case: Case) -> Relied:
     return Relied(evidence=check_publisher(namespace, case.collected, case.policy))
 
 
-def _together(each: Iterable[Relied]) -> Relied:
+def together(each: Iterable[Relied]) -> Relied:
+    """Everything that several requirements rest on."""
     parts = tuple(each)
     return Relied(
         evidence=tuple(evidence for part in parts for evidence in part.evidence),

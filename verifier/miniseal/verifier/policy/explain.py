@@ -12,7 +12,7 @@ from miniseal.formats.times import to_text
 from miniseal.verifier.policy import model
 from miniseal.verifier.policy.policy import Policy
 
-__all__ = ["Section", "explain"]
+__all__ = ["Section", "demands", "explain"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,18 @@ def explain(policy: Policy) -> tuple[Section, ...]:
     if document.deny:
         sections.append(Section(title="denied", lines=tuple(map(_denial, document.deny))))
     return tuple(sections)
+
+
+def demands(policy: Policy, namespace: model.Namespace, name: str) -> tuple[str, ...]:
+    """What one rule of a namespace's `require`, or its `publishers`, demands."""
+    if name == "publishers":
+        return (_publishers(namespace),)
+    rule = getattr(namespace.require, name, None)
+    return () if rule is None else tuple(_RULES[name](rule, policy.document))
+
+
+def _publishers(namespace: model.Namespace) -> str:
+    return f"{_any(namespace.publishers)} has to have signed its provenance, or it with cosign"
 
 
 def _signer(signer: model.Signer) -> str:
@@ -86,7 +98,7 @@ def _trust(trust: model.Trust) -> str:
 
 
 def _namespace(namespace: model.Namespace, document: model.Document) -> Iterator[str]:
-    yield f"{_any(namespace.publishers)} has to have signed its provenance, or it with cosign"
+    yield _publishers(namespace)
     if namespace.min_version_code > 1:
         yield f"its version code has to be {namespace.min_version_code} or more"
     for each in fields(namespace.require):
