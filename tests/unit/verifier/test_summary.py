@@ -21,9 +21,11 @@ from miniseal.formats.statement import Statement
 from miniseal.verifier import Policy
 from miniseal.verifier.core import Trusting
 from miniseal.verifier.examine import Examined, examine
+from miniseal.verifier.host.head import Head
 from miniseal.verifier.host.reader import StateReader
+from miniseal.verifier.host.record import Record
 from miniseal.verifier.host.state import State
-from miniseal.verifier.host.summary import HostKey, Summary, summarise, verifier_id
+from miniseal.verifier.host.summary import HostKey, Summary, read_summary, summarise, verifier_id
 from miniseal.verifier.policy.values import POLICY_INVALID
 from miniseal.verifier.signatures.keys import PublicKey
 from miniseal.verifier.summary import failed, level_of, passed
@@ -252,3 +254,130 @@ def test_no_link_is_followed_to_a_key(tmp_path: Path) -> None:
         HostKey.read(state)
 
     assert error.value.code == "state-unreadable"
+
+
+def own_summary(scene: Scene) -> tuple[Bundle, Vsa]:
+    bundle = Bundle.from_bytes(scene.verifier().summary(APP))
+    return bundle, Vsa.from_json(Statement.from_bytes(bundle.envelope.payload).predicate)
+
+
+def test_an_admission_leaves_a_summary_that_the_hosts_key_verifies(scene: Scene) -> None:
+    verifier = scene.verifier()
+    admission = verifier.install(APP, scene.repository, "1.0.0")
+
+    bundle, said = own_summary(scene)
+    public = PublicKey.from_pem(verifier.public_key(), what="key", code=POLICY_INVALID)
+    assert public.verifies(bundle.envelope)
+    assert said.passed
+    assert said.verifier_id.startswith("https://miniseal.dev/hosts/")
+    assert Statement.from_bytes(bundle.envelope.payload).names(admission.package)
+    assert {f"sha256:{each.digest['sha256']}" for each in said.inputs} == {
+        entry["bundle"] for entry in admission.to_json()["evidence"] if entry["signers"]
+    }
+
+
+def test_a_summary_says_where_the_audit_log_ended(scene: Scene) -> None:
+    verifier = scene.verifier()
+    verifier.install(APP, scene.repository, "1.0.0")
+    _, said = own_summary(scene)
+    verifier.readmit(APP)
+
+    assert said.audit is not None
+    audit = verifier.audit(anchors=[(said.audit.count, said.audit.head)])
+    assert audit.entries[said.audit.count - 1]["event"] == "install"
+
+
+def test_each_admission_has_one_summary_of_its_own(scene: Scene) -> None:
+    verifier = scene.verifier()
+    verifier.install(APP, scene.repository, "1.0.0")
+    first = verifier.summary(APP)
+    scene.now += 60
+
+    admission = verifier.readmit(APP)
+
+    _, said = own_summary(scene)
+    assert verifier.summary(APP) != first
+    assert said.verified_on == "2026-11-21T12:01:00Z"
+    kinds = [entry["predicateType"] for entry in admission.to_json()["evidence"]]
+    assert kinds.count(PREDICATE_TYPE) == 1
+
+
+def test_another_host_can_rely_on_it_without_seeing_the_rest(scene: Scene, tmp_path: Path) -> None:
+    made = scene.release(code=2, version="1.0.1")
+    verifier = scene.verifier()
+    verifier.install(APP, scene.repository, "1.0.1")
+    bundle, said = own_summary(scene)
+    other = Scene(tmp_path / "other")
+    other.release(made=made, without=["sbom", "scan", "checks", "scai"])
+    (other.path.parent / "gate.pub").write_bytes(verifier.public_key())
+    rules = POLICY[POLICY.index("[namespace.require.provenance]") : POLICY.index("[permission.")]
+    text = POLICY.replace(
+        rules,
+        "[namespace.require.verification]\n"
+        f'verifiers = [{{signer = "gate", id = "{said.verifier_id}"}}]\nmax_age = "1d"\n\n',
+    ).replace("[[builder]]", '[signer.gate]\nkeys = [{file = "gate.pub"}]\n\n[[builder]]')
+    other.policy(text)
+    with pytest.raises(MinisealError) as error:
+        other.verifier().install(APP, other.repository, "1.0.1")
+    assert error.value.code == "attestation-missing"
+
+    other.repository.attach(made, bundle.to_bytes())
+    admission = other.verifier().install(APP, other.repository, "1.0.1")
+
+    assert admission.expires == "2026-11-22T12:00:00Z"
+    assert other.verifier().readmit(APP).package == made.digest
+
+
+def test_a_summary_goes_with_its_program(scene: Scene) -> None:
+    verifier = scene.verifier()
+    verifier.install(APP, scene.repository, "1.0.0")
+    verifier.remove(APP)
+
+    with pytest.raises(MinisealError) as error:
+        verifier.summary(APP)
+
+    assert error.value.code == "not-installed"
+    assert list((scene.state / "blobs" / "sha256").iterdir()) == []
+
+
+def test_a_summary_that_was_changed_is_not_shown(scene: Scene) -> None:
+    verifier = scene.verifier()
+    verifier.install(APP, scene.repository, "1.0.0")
+    data = verifier.summary(APP)
+    blob = scene.state / "blobs" / "sha256" / sha256(data).removeprefix("sha256:")
+    blob.write_bytes(data.replace(b"v0.3", b"v0.2"))
+
+    with pytest.raises(MinisealError) as error:
+        verifier.summary(APP)
+
+    assert error.value.code == "digest-mismatch"
+
+
+class Unsummed(StateReader):
+    """A state whose admissions have no summary."""
+
+    def record(self, head: Head, app_id: str) -> Record:
+        record = super().record(head, app_id)
+        record.evidence = tuple(entry for entry in record.evidence if entry["signers"])
+        return record
+
+
+def test_an_admission_without_a_summary_is_told(scene: Scene) -> None:
+    scene.verifier().install(APP, scene.repository, "1.0.0")
+
+    with pytest.raises(MinisealError) as error:
+        read_summary(Unsummed(str(scene.state)), APP)
+
+    assert error.value.code == "summary-missing"
+
+
+def test_a_host_whose_key_is_exposed_admits_nothing(scene: Scene) -> None:
+    verifier = scene.verifier()
+    verifier.install(APP, scene.repository, "1.0.0")
+    (scene.state / "host.key").chmod(0o644)
+
+    with pytest.raises(MinisealError) as error:
+        verifier.readmit(APP)
+
+    assert error.value.code == "host-key-unusable"
+    assert verifier.load(APP).app_id == APP

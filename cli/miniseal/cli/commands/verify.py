@@ -1,13 +1,22 @@
 """`miniseal verify`: every check a host makes at admission, without a host."""
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from miniseal.cli import host
 from miniseal.cli.outcome import Outcome, Verb
-from miniseal.verifier import Policy, verify
+from miniseal.cli.signing import Signing, signing_options
+from miniseal.verifier import Policy
+from miniseal.verifier.core import Trusting
+from miniseal.verifier.examine import examine, refusing
+from miniseal.verifier.host.trustfile import read_trust
+
+if TYPE_CHECKING:
+    from miniseal.pipeline.summary import Sayer
 
 __all__ = ["command"]
 
@@ -16,8 +25,49 @@ __all__ = ["command"]
 @click.argument("reference")
 @click.option("--app", "app_id", required=True, help="The app_id that the package must be.")
 @host.policy_option
-def command(reference: str, app_id: str, policy: Path) -> Outcome:
+@host.trust_option
+@click.option("--attest", is_flag=True, help="Sign a summary of the verification, and attach it.")
+@click.option(
+    "--attest-refusal",
+    is_flag=True,
+    help="With --attest: also where the package, named by its digest, is refused.",
+)
+@click.option("--verifier-id", metavar="URI", help="With --attest: who verifies.")
+@signing_options
+def command(
+    reference: str,
+    app_id: str,
+    policy: Path,
+    *,
+    trust: Path | None,
+    verifier_id: str | None,
+    signing: Signing,
+    attest: bool,
+    attest_refusal: bool,
+) -> Outcome:
     """Check the package at REFERENCE as a host would before it installs it."""
+    if attest_refusal and not attest:
+        raise click.UsageError("--attest-refusal is for --attest")
     source, name = host.open_source(reference)
-    verdict = verify(app_id, source, name, Policy.load(policy), now=time.time())
-    return Outcome(result=verdict.to_json(), lines=host.verdict_lines(verdict))
+    loaded, now = Policy.load(policy), int(time.time())
+    sayer = _sayer(verifier_id, signing) if attest else None
+    watching = sayer.refusing(source, name, loaded, now=now) if sayer and attest_refusal else None
+    with watching or nullcontext(), refusing():
+        material = read_trust(trust) if trust else None
+        trusting = Trusting(policy=loaded, now=now, material=material)
+        examined = examine(app_id, source, name, trusting)
+    result, lines = examined.verdict.to_json(), host.verdict_lines(examined.verdict)
+    if sayer is not None:
+        said = sayer.passed(source, examined, loaded)
+        result["attested"] = {"predicate_type": said.predicate_type, "bundle": said.bundle}
+        lines = (*lines, f"  attached  {said.predicate_type}")
+    return Outcome(result=result, lines=lines)
+
+
+def _sayer(verifier_id: str | None, signing: Signing) -> "Sayer":
+    if verifier_id is None or ":" not in verifier_id:
+        raise click.UsageError("--attest needs --verifier-id, a URI")
+    signer = signing.signer()
+    from miniseal.pipeline.summary import Sayer  # needs the extra `sign`
+
+    return Sayer(signer=signer, verifier_id=verifier_id)

@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING
 from miniseal.formats.bundle import Bundle
 from miniseal.formats.digest import sha256
 from miniseal.formats.dsse import IN_TOTO_PAYLOAD_TYPE, Envelope, pae
-from miniseal.formats.errors import Code, EnvironmentalError
+from miniseal.formats.errors import Code, EnvironmentalError, VerificationError
+from miniseal.formats.members import Members
 from miniseal.formats.predicates.vsa import PREDICATE_TYPE, AuditMark
 from miniseal.formats.statement import Statement, Subject
 from miniseal.verifier.evidence import Evidence
 from miniseal.verifier.host.audit import Anchor
 from miniseal.verifier.host.files import read
-from miniseal.verifier.host.reader import NOT_INSTALLED
-from miniseal.verifier.host.record import Record
+from miniseal.verifier.host.head import HEAD_MALFORMED
+from miniseal.verifier.host.reader import NOT_INSTALLED, StateReader
+from miniseal.verifier.host.record import Blob
 from miniseal.verifier.host.state import State
 from miniseal.verifier.policy.policy import Policy
 from miniseal.verifier.summary import passed
@@ -31,7 +33,15 @@ from miniseal.verifier.verdict import Verdict
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
-__all__ = ["HOST_KEY_UNUSABLE", "HostKey", "Summary", "summarise", "summary_digest", "verifier_id"]
+__all__ = [
+    "HOST_KEY_UNUSABLE",
+    "SUMMARY_MISSING",
+    "HostKey",
+    "Summary",
+    "read_summary",
+    "summarise",
+    "verifier_id",
+]
 
 HOST_KEY_UNUSABLE = Code(
     "host-key-unusable",
@@ -40,6 +50,14 @@ HOST_KEY_UNUSABLE = Code(
     cause="others have rights to the file or own it, or it is no such key",
     remedy="chmod 600 host.key if nobody else can have read it; else move it away: a new one is "
     "made, and who relies on this host's summaries has to be told its public key",
+)
+
+SUMMARY_MISSING = Code(
+    "summary-missing",
+    VerificationError,
+    meaning="the host has no summary of a program's admission",
+    cause="an earlier version of Miniseal admitted it",
+    remedy="`miniseal readmit` it",
 )
 
 _NAME = "host.key"
@@ -193,12 +211,20 @@ def summarise(
     return Summary(bundle=key.sign(statement.to_bytes()), key=key.digest)
 
 
-def summary_digest(record: Record) -> str | None:
-    """The digest of the host's own summary of an admission; None where the record has none."""
-    for entry in record.evidence:
-        if entry.get("predicateType") == PREDICATE_TYPE and not entry.get("signers"):
-            return str(entry["bundle"])
-    return None
+def read_summary(reader: StateReader, app_id: str) -> bytes:
+    """The bundle of the host's own summary of a program's admission.
+
+    Raises:
+        VerificationError: `not-installed`, `summary-missing`, or as the state is found.
+        EnvironmentalError: `state-unreadable`.
+    """
+    record = reader.record(reader.head(), app_id)
+    for evidence in record.evidence:
+        entry = Members(evidence, "record.evidence", HEAD_MALFORMED)
+        if entry.value("predicateType") == PREDICATE_TYPE and not entry.items("signers"):
+            blob = Blob(digest=entry.digest("bundle"), size=entry.integer("size"))
+            return reader.blob(blob, f"the summary of {app_id}")
+    raise SUMMARY_MISSING("the admission was not summed up", found=app_id)
 
 
 def _check_rights(status: os.stat_result) -> None:
