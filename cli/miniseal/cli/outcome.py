@@ -4,7 +4,6 @@ stdout is data, stderr is talk. A failure is shown the same way in both forms, a
 the error family's (docs/reference/exit-codes).
 """
 
-import importlib
 import json
 import sys
 from collections.abc import Mapping
@@ -13,30 +12,11 @@ from typing import Any
 
 import click
 
-from miniseal.formats.errors import Code, EnvironmentalError, MinisealError, UsageError
+from miniseal.formats.errors import MinisealError, UsageError
+from miniseal.formats.extras import missing, need
 from miniseal.pipeline.printable import printable
 
-__all__ = ["EXTRA_MISSING", "Outcome", "Verb", "need", "show_error"]
-
-EXTRA_MISSING = Code(
-    "extra-missing",
-    EnvironmentalError,
-    meaning="the command needs Python packages that are not installed",
-    cause="miniseal was installed without the extra that the command belongs to",
-    remedy="install miniseal[all]",
-)
-_BROUGHT_BY = {
-    "aws": "boto3",
-    "azure": "azure.keyvault.keys",
-    "gcp": "google.cloud.kms",
-    "keyless": "sigstore",
-    "layout": "in_toto",
-    "pipeline": "platformdirs",
-    "pkcs11": "pkcs11",
-    "sign": "securesystemslib",
-    "vault": "hvac",
-}
-"""A module of each extra that a command can need; a small one where there is a choice."""
+__all__ = ["Outcome", "Verb", "show_error"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,28 +85,8 @@ class Verb(click.Command):
         except ModuleNotFoundError as error:
             if self.extra is None or (error.name or "").startswith("miniseal"):
                 raise
-            raise _missing(self.extra, error) from error
+            raise missing(self.extra, error) from error
         return outcome
-
-
-def need(extra: str) -> None:
-    """Make sure of an extra of the distribution, before a package of it is imported.
-
-    Raises:
-        EnvironmentalError: `extra-missing`.
-    """
-    try:
-        importlib.import_module(_BROUGHT_BY[extra])
-    except ModuleNotFoundError as error:
-        raise _missing(extra, error) from error
-
-
-def _missing(extra: str, error: ModuleNotFoundError) -> MinisealError:
-    return EXTRA_MISSING(
-        f"this command needs the extra `{extra}`",
-        found=f"no module {error.name}",
-        hint=f"install miniseal[{extra}]",
-    )
 
 
 def show_error(error: MinisealError, schema: str | None) -> None:

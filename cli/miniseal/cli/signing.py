@@ -17,8 +17,8 @@ import click
 from click.core import ParameterSource
 
 from miniseal.cli.files import read_file
-from miniseal.cli.outcome import need
 from miniseal.formats.errors import UsageError
+from miniseal.formats.extras import need
 
 if TYPE_CHECKING:
     from miniseal.attestations import KeySigner, Signer

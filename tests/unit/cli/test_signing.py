@@ -12,9 +12,10 @@ import pytest
 
 from miniseal.attestations import FileSigner, generate_key
 from miniseal.cli.main import main
-from miniseal.cli.outcome import Outcome, Verb, need
+from miniseal.cli.outcome import Outcome, Verb
 from miniseal.cli.signing import Signing, ask, new_password, open_key, signing_options
 from miniseal.formats.errors import EnvironmentalError, UsageError
+from miniseal.formats.extras import need
 
 WORD = "a pässword"
 TOKEN = "eyJh.eyJi.c2ln"  # noqa: S105 - nobody's
@@ -56,8 +57,12 @@ def say(capsys: pytest.CaptureFixture[str]) -> Say:
 class TestOptions:
     def test_a_key_is_a_path_or_a_uri_as_it_stands(self, say: Say) -> None:
         assert say("--key", "awskms:alias/a", "--other", "o")["result"] == {
-            "key": "awskms:alias/a", "keyless": False, "token": None, "config": None,
-            "other": "o", "given": True,
+            "key": "awskms:alias/a",
+            "keyless": False,
+            "token": None,
+            "config": None,
+            "other": "o",
+            "given": True,
         }
 
     def test_an_identity_has_token_and_configuration(self, say: Say) -> None:

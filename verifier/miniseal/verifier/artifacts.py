@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from miniseal.formats.errors import Code, FormatError
+from miniseal.formats.extras import need
 from miniseal.formats.layout import LayoutStep, is_artifact
 from miniseal.formats.predicates.link import Link
 from miniseal.formats.statement import Subject
@@ -68,6 +69,7 @@ class Artifacts:
 def broken_rule(step: LayoutStep, performed: Mapping[str, Artifacts]) -> str | None:
     """What in-toto says against a step, or None; `performed` has the step and all its `sources`."""
     # An extra, of hosts whose policy names a layout, and without types.
+    need("layout")
     from in_toto import exceptions, verifylib  # type: ignore[import-untyped]
     from in_toto.models import layout, link  # type: ignore[import-untyped]
 

@@ -17,6 +17,7 @@ from miniseal.formats.bundle import Bundle
 from miniseal.formats.digest import sha256
 from miniseal.formats.dsse import IN_TOTO_PAYLOAD_TYPE
 from miniseal.formats.errors import Code, FormatError, MinisealError, VerificationError
+from miniseal.formats.extras import need
 from miniseal.formats.predicates.link import Link
 from miniseal.formats.predicates.openvex import Document
 from miniseal.formats.predicates.provenance import Provenance
@@ -233,6 +234,7 @@ class _Collector:
         return Signatory.of_certificate(signed.identity, signed.times)
 
     def _keyless_verifier(self) -> "KeylessVerifier":
+        need("keyless")
         from miniseal.verifier.signatures.keyless import KeylessVerifier  # half a second
 
         if self.keyless is None:

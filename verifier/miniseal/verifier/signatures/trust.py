@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from miniseal.formats.digest import sha256
 from miniseal.formats.errors import Code, VerificationError
+from miniseal.formats.extras import need
 from miniseal.formats.times import to_text
 from miniseal.verifier.policy.patterns import seconds
 from miniseal.verifier.signatures.material import TRUST_INVALID, Material
@@ -110,6 +111,7 @@ class TufRepository:
         Raises:
             VerificationError: `trust-invalid`.
         """
+        need("keyless")
         from miniseal.verifier.signatures.tuf import verified  # 200 ms that only keyless needs
 
         return verified(material, self.root, self.target)
