@@ -187,11 +187,9 @@ def _authority(members: Members) -> _Anchor:
 
 
 def _period(members: Members) -> tuple[datetime, datetime | None]:
-    if "validFor" not in members:
-        return datetime.min.replace(tzinfo=UTC), None
+    """Since when and until when; a beginning has to be stated, an end may be open."""
     period = members.child("validFor")
-    start = _time(period, "start") if "start" in period else datetime.min.replace(tzinfo=UTC)
-    return start, _time(period, "end") if "end" in period else None
+    return _time(period, "start"), _time(period, "end") if "end" in period else None
 
 
 def _time(members: Members, name: str) -> datetime:
