@@ -8,13 +8,14 @@
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from kit.packages import POLICY, key
 from miniseal.formats.bundle import Bundle
 from miniseal.formats.dsse import Envelope
 from miniseal.verifier.policy.policy import Policy
 
-__all__ = ["FILES", "GITHUB", "PERSON", "TRUST", "WHOLE", "keyless", "read"]
+__all__ = ["FILES", "GITHUB", "PERSON", "TRUST", "WHOLE", "keyless", "read", "toml"]
 
 TRUST = '[trust]\ntrusted_root = "root.json"\n\n'
 GITHUB = """\
@@ -100,6 +101,29 @@ FILES: Mapping[str, bytes] = {
 def keyless(signer: str = GITHUB) -> str:
     """`POLICY`, with a keyless signer called `ci` that the rules do not name."""
     return POLICY.replace("[signer.scanner]", f"{TRUST}[signer.ci]\n{signer}\n[signer.scanner]")
+
+
+def toml(document: Any) -> bytes:
+    """A TOML document; nulls, which TOML has not, are left out, and so is what is no object."""
+    members: dict[str, Any] = document if isinstance(document, dict) else {}
+    lines = [f"{json.dumps(name)} = {_value(value)}" for name, value in _some(members)]
+    return "\n".join(lines).encode("utf-8", "replace")
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        named: dict[str, Any] = value
+        return "{" + ", ".join(f"{json.dumps(k)} = {_value(v)}" for k, v in _some(named)) + "}"
+    if isinstance(value, list):
+        listed: list[Any] = value
+        return "[" + ", ".join(_value(each) for each in listed if each is not None) + "]"
+    if isinstance(value, float):
+        return str(value).replace("Infinity", "inf")
+    return json.dumps(value)
+
+
+def _some(members: dict[str, Any]) -> list[tuple[str, Any]]:
+    return [(name, value) for name, value in members.items() if value is not None]
 
 
 def read(text: str, files: Mapping[str, bytes] | None = None) -> Policy:

@@ -1,13 +1,21 @@
+import json
+import tomllib
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fuzz.fuzz_policy import fuzz_one
+from fuzz.fuzz_policy import read as fuzzed
+from fuzz.mutations import mutated
 from kit.packages import APP, POLICY, key
+from kit.policies import WHOLE, toml
 from miniseal.formats.errors import MinisealError
 from miniseal.formats.times import from_text
 from miniseal.verifier.policy.policy import Policy
 
 KEYS = {f"{name}.pub": key(name).public_pem for name in ("acme", "scanner")}
+AS_JSON = json.loads(json.dumps(tomllib.loads(WHOLE), default=lambda time: time.isoformat()))
 NAMESPACE = POLICY[POLICY.index("[[namespace]]") : POLICY.index("[permission.storage]")]
 
 
@@ -235,16 +243,24 @@ def test_no_bytes_get_another_answer_than_a_refusal(data: bytes) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
-def test_a_damaged_policy_is_read_or_refused_and_nothing_else(data: st.DataObject) -> None:
-    place = data.draw(st.integers(0, len(POLICY) - 1))
+def test_a_damaged_policy_is_whole_or_refused(data: st.DataObject) -> None:
+    place = data.draw(st.integers(0, len(WHOLE) - 1))
     length = data.draw(st.integers(0, 12))
-    text = POLICY[:place] + data.draw(st.text(max_size=6)) + POLICY[place + length :]
+    text = WHOLE[:place] + data.draw(st.text(max_size=6)) + WHOLE[place + length :]
 
-    try:
-        Policy.from_toml(text.encode(), lambda name: KEYS.get(name, b""))
-    except MinisealError as error:
-        refused = error.code
-    else:
-        refused = "policy-invalid"
+    fuzz_one(text.encode())
 
-    assert refused == "policy-invalid"
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_a_policy_with_other_members_is_whole_or_refused(data: st.DataObject) -> None:
+    fuzz_one(toml(json.loads(data.draw(mutated(AS_JSON)))))
+
+
+def test_what_the_fuzzer_starts_from_is_a_policy() -> None:
+    fuzz_one(WHOLE.encode())
+
+    assert (
+        Policy.from_toml(toml(AS_JSON), fuzzed).document
+        == Policy.from_toml(WHOLE.encode(), fuzzed).document
+    )
