@@ -27,10 +27,27 @@ from tuf.api.metadata import (
 
 from miniseal.verifier.signatures.material import Material
 
-__all__ = ["PATH", "TRUSTED_ROOT", "Answer", "Repository", "Server", "serving"]
+__all__ = [
+    "DAY",
+    "PATH",
+    "ROOT_FILE",
+    "TRUSTED_ROOT",
+    "Answer",
+    "Repository",
+    "Server",
+    "serving",
+    "trusting",
+]
+
+ROOT_FILE = "tuf-root.json"
+"""Beside a policy: the root that it pins."""
 
 PATH = "trusted_root.json"
-TRUSTED_ROOT = b'{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}'
+TRUSTED_ROOT = (
+    b'{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1",'
+    b'"certificateAuthorities":[{}],"ctlogs":[{}],"tlogs":[{}]}'
+)
+"""Enough of one for a policy to load."""
 DAY = 86_400
 _ROLES = ("root", "timestamp", "snapshot", "targets")
 _SERVING_SECONDS = 10.0
@@ -93,14 +110,14 @@ class Repository:
         """As `publish`, with the targets as they are."""
         self.targets.version += 1
         self.targets.expires = self._expiry("targets")
-        self.files[f"{self.targets.version}.targets.json"] = self._sign("targets")
+        self.files[f"{self.targets.version}.targets.json"] = self.sign("targets")
         self.snapshot.version += 1
         self.snapshot.expires = self._expiry("snapshot")
         targets = self.files[f"{self.targets.version}.targets.json"]
         self.snapshot.meta = {
             "targets.json": MetaFile.from_data(self.targets.version, targets, ["sha256"])
         }
-        self.files[f"{self.snapshot.version}.snapshot.json"] = self._sign("snapshot")
+        self.files[f"{self.snapshot.version}.snapshot.json"] = self.sign("snapshot")
         self.publish_timestamp()
 
     def publish_timestamp(self) -> None:
@@ -111,7 +128,7 @@ class Repository:
         self.timestamp.snapshot_meta = MetaFile.from_data(
             self.snapshot.version, snapshot, ["sha256"]
         )
-        self.files["timestamp.json"] = self._sign("timestamp")
+        self.files["timestamp.json"] = self.sign("timestamp")
 
     def material(self, refreshed: int | None = None) -> Material:
         """What a refresh of the state as published finds."""
@@ -128,8 +145,9 @@ class Repository:
             target=self.files[f"targets/{target.hashes['sha256']}.{self.path}"],
         )
 
-    def _sign(self, role: str) -> bytes:
-        return _signed(cast("Signed", getattr(self, role)), self.signers[role])
+    def sign(self, role: str, *more: CryptoSigner) -> bytes:
+        """The role's metadata as they are now, signed by its key and by more."""
+        return _signed(cast("Signed", getattr(self, role)), self.signers[role], *more)
 
     def _expiry(self, role: str) -> datetime:
         return datetime.fromtimestamp(self.now, UTC) + timedelta(days=self.days[role])
@@ -140,6 +158,13 @@ def _signed(signed: Signed, *signers: CryptoSigner) -> bytes:
     for signer in signers:
         metadata.sign(signer, append=True)
     return metadata.to_bytes()
+
+
+def trusting(policy: str, url: str = "https://tuf.example/") -> str:
+    """A policy's text with a `[trust]` that has its trusted root from this repository."""
+    trust = f'[trust]\nmax_age = "30d"\n[trust.tuf]\nurl = "{url}"\nroot = "{ROOT_FILE}"\n\n'
+    before, table, after = policy.partition("[signer.")
+    return f"{before}{trust}{table}{after}"
 
 
 Answer = Callable[[BaseHTTPRequestHandler], None]

@@ -30,16 +30,22 @@ _PIECE = 64 * 1024
 
 
 class Downloader(FetcherInterface):
-    """Fetches for one update."""
+    """Fetches for one update; to be closed after it."""
 
     def __init__(self, *, seconds: float, limit: int) -> None:
         """Allow so many seconds from now on, and so many bytes, in all."""
         self._deadline = time.monotonic() + seconds
         self._left = limit
+        self._responses: list[HTTPResponse] = []
         self._opener = OpenerDirector()
         proxies = {name: url for name, url in getproxies().items() if name == "https"}
         for handler in (ProxyHandler(proxies), HTTPHandler(), HTTPSHandler()):
             self._opener.add_handler(handler)
+
+    def close(self) -> None:
+        """Close what the client has not read to its end."""
+        for response in self._responses:
+            response.close()
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         if not _is_acceptable(url):
@@ -49,25 +55,24 @@ class Downloader(FetcherInterface):
             response: HTTPResponse = self._opener.open(request, timeout=_WAIT_SECONDS)
         except (OSError, HTTPException, ValueError) as error:
             raise _failed(url, error) from error
+        self._responses.append(response)
         if response.status != 200:
-            response.close()
             raise DownloadHTTPError(f"{url} answers {response.status}", response.status)
         return self._pieces(url, response)
 
     def _pieces(self, url: str, response: HTTPResponse) -> Generator[bytes]:
-        with response:
-            try:
-                while piece := response.read1(_PIECE):
-                    self._left -= len(piece)
-                    if self._left < 0:
-                        raise DownloadError("the repository sends too much")
-                    if time.monotonic() > self._deadline:
-                        raise TimeoutError
-                    yield piece
-            except (OSError, HTTPException, ValueError) as error:
-                raise _failed(url, error) from error
-            if response.length:
-                raise DownloadError(f"{url} ends too early")
+        try:
+            while piece := response.read1(_PIECE):
+                self._left -= len(piece)
+                if self._left < 0:
+                    raise DownloadError("the repository sends too much")
+                if time.monotonic() > self._deadline:
+                    raise TimeoutError
+                yield piece
+        except (OSError, HTTPException, ValueError) as error:
+            raise _failed(url, error) from error
+        if response.length:
+            raise DownloadError(f"{url} ends too early")
 
 
 def _failed(url: str, error: Exception) -> DownloadError:

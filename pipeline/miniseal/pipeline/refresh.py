@@ -11,7 +11,7 @@ everything as it was.
 import tempfile
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -134,8 +134,10 @@ def fetch(
     from miniseal.pipeline.download import Downloader  # needs tuf, as all of this
 
     try:
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            downloader = Downloader(seconds=seconds, limit=MATERIAL_LIMIT)
+        with (
+            tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+            closing(Downloader(seconds=seconds, limit=MATERIAL_LIMIT)) as downloader,
+        ):
             return _updated(Path(folder), repository, known, downloader, now)
     except BadVersionNumberError as error:
         raise TRUST_ROLLBACK("the repository is older than it was", found=_said(error)) from error
