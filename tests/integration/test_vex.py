@@ -228,13 +228,14 @@ class TestPolicyCheck:
     def test_a_publisher_who_answers_for_itself_is_warned_of(self, platform: Platform) -> None:
         text = platform.policy.read_text(encoding="utf-8")
         own = text.replace('vex_signers = ["security-team"]', 'vex_signers = ["publisher"]')
-        assert call_miniseal("policy", "check", platform.policy).ok()["warnings"] == []
+        before = call_miniseal("policy", "check", platform.policy).ok()["warnings"]
         platform.policy.write_text(own, encoding="utf-8")
 
-        (warning,) = call_miniseal("policy", "check", platform.policy).ok()["warnings"]
+        after = call_miniseal("policy", "check", platform.policy).ok()["warnings"]
+        (warning,) = [each for each in after if each not in before]
         shown = call_miniseal("policy", "check", platform.policy, as_json=False).stdout
 
-        assert "publisher publishes here" in warning
+        assert "publisher publishes here and may say" in warning
         assert f"warning  {warning}" in shown
 
 

@@ -8,7 +8,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from kit.packages import POLICY, key
 from miniseal.formats.bundle import Bundle
@@ -105,17 +105,17 @@ def keyless(signer: str = GITHUB) -> str:
 
 def toml(document: Any) -> bytes:
     """A TOML document; nulls, which TOML has not, are left out, and so is what is no object."""
-    members: dict[str, Any] = document if isinstance(document, dict) else {}
+    members = cast("dict[str, Any]", document) if isinstance(document, dict) else {}
     lines = [f"{json.dumps(name)} = {_value(value)}" for name, value in _some(members)]
     return "\n".join(lines).encode("utf-8", "replace")
 
 
 def _value(value: Any) -> str:
     if isinstance(value, dict):
-        named: dict[str, Any] = value
-        return "{" + ", ".join(f"{json.dumps(k)} = {_value(v)}" for k, v in _some(named)) + "}"
+        named = _some(cast("dict[str, Any]", value))
+        return "{" + ", ".join(f"{json.dumps(name)} = {_value(each)}" for name, each in named) + "}"
     if isinstance(value, list):
-        listed: list[Any] = value
+        listed = cast("list[Any]", value)
         return "[" + ", ".join(_value(each) for each in listed if each is not None) + "]"
     if isinstance(value, float):
         return str(value).replace("Infinity", "inf")
