@@ -12,7 +12,7 @@ from miniseal.formats.errors import MinisealError
 from miniseal.verifier.checks.require import Case, Relied, Requirement, requirements, together
 from miniseal.verifier.core import Asked, Trusting, conclude
 from miniseal.verifier.evidence import URIS, Evidence
-from miniseal.verifier.examine import Examined, ask, gather, refusing
+from miniseal.verifier.examine import VERIFICATION_FAILED, Examined, ask, gather, refusing
 from miniseal.verifier.fetch import fetch_content
 from miniseal.verifier.policy.explain import demands
 from miniseal.verifier.source import Source
@@ -101,6 +101,16 @@ class Explanation:
     def error(self) -> MinisealError | None:
         """The first refusal, which is the one that `verify` raises; None where there is none."""
         return next((each.error for each in self.points if each.error is not None), None)
+
+    def conclude(self) -> Examined:
+        """What `examine` returns.
+
+        Raises:
+            MinisealError: the first refusal.
+        """
+        if self.examined is None:
+            raise self.error or VERIFICATION_FAILED("there is no verdict")
+        return self.examined
 
     def to_json(self) -> dict[str, object]:
         """The `explanation` member of `miniseal verify --explain --json`."""

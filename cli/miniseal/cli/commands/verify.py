@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from miniseal.cli import host
+from miniseal.cli.explaining import tree
 from miniseal.cli.outcome import Outcome, Verb
 from miniseal.cli.signing import Signing, signing_options
+from miniseal.formats.errors import MinisealError
 from miniseal.verifier import Policy
 from miniseal.verifier.core import Trusting
 from miniseal.verifier.examine import examine, refusing
+from miniseal.verifier.explain import Explanation
+from miniseal.verifier.explain import explain as explained
 from miniseal.verifier.host.trustfile import read_trust
 
 if TYPE_CHECKING:
@@ -26,6 +30,11 @@ __all__ = ["command"]
 @click.option("--app", "app_id", required=True, help="The app_id that the package must be.")
 @host.policy_option
 @host.trust_option
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Say of each requirement what there is for it, and what is missing.",
+)
 @click.option("--attest", is_flag=True, help="Sign a summary of the verification, and attach it.")
 @click.option(
     "--attest-refusal",
@@ -40,6 +49,7 @@ def command(
     policy: Path,
     *,
     trust: Path | None,
+    explain: bool,
     verifier_id: str | None,
     signing: Signing,
     attest: bool,
@@ -52,16 +62,38 @@ def command(
     loaded, now = Policy.load(policy), int(time.time())
     sayer = _sayer(verifier_id, signing) if attest else None
     watching = sayer.refusing(source, name, loaded, now=now) if sayer and attest_refusal else None
-    with watching or nullcontext(), refusing():
-        material = read_trust(trust) if trust else None
-        trusting = Trusting(policy=loaded, now=now, material=material)
-        examined = examine(app_id, source, name, trusting)
+    explanation: Explanation | None = None
+    try:
+        with watching or nullcontext(), refusing():
+            material = read_trust(trust) if trust else None
+            trusting = Trusting(policy=loaded, now=now, material=material)
+            if explain:
+                explanation = explained(app_id, source, name, trusting)
+                examined = explanation.conclude()
+            else:
+                examined = examine(app_id, source, name, trusting)
+    except MinisealError as error:
+        if explanation is None:
+            raise
+        return _refused(explanation, error)
     result, lines = examined.verdict.to_json(), host.verdict_lines(examined.verdict)
+    if explanation is not None:
+        result["explanation"] = explanation.to_json()
+        lines = (*tree(explanation), *lines)
     if sayer is not None:
         said = sayer.passed(source, examined, loaded)
         result["attested"] = {"predicate_type": said.predicate_type, "bundle": said.bundle}
         lines = (*lines, f"  attached  {said.predicate_type}")
     return Outcome(result=result, lines=lines)
+
+
+def _refused(explanation: Explanation, error: MinisealError) -> Outcome:
+    return Outcome(
+        result={"explanation": explanation.to_json()},
+        lines=tree(explanation),
+        exit_code=error.exit_code,
+        error=error,
+    )
 
 
 def _sayer(verifier_id: str | None, signing: Signing) -> "Sayer":

@@ -9,7 +9,7 @@ compared here, both ends included, as `sigstore_common.proto` defines a `TimeRan
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from miniseal.formats.dsse import base64_member
 from miniseal.formats.errors import Code, UsageError, VerificationError
