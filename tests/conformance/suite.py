@@ -95,19 +95,23 @@ def shared_cases() -> Path:
 
 def request_of(case: Path, form: Form) -> Request:
     """The verification that a case's folder asks for."""
-    artifact = case / "artifact"
-    content = (artifact if artifact.exists() else case.parent / "a.txt").read_bytes()
-    blob = Blob.of(content)
-    root = _read(case / "trusted_root.json")
+    blob = Blob.of(_read(case, "artifact") or _read(case.parent, "a.txt") or b"")
+    root = _own(case, "trusted_root.json")
     return Request(
         bundle=(case / "bundle.sigstore.json").read_bytes(),
         blob=blob if form is Form.PATH else Blob.named(blob.digest),
         trusted_root=embedded_root(PRODUCTION) if root is None else root,
-        key=_read(case / "key.pub"),
-        identity=(_read(case / "identity") or IDENTITY.encode()).decode().strip(),
-        issuer=(_read(case / "issuer") or ISSUER.encode()).decode().strip(),
+        key=_read(case, "key.pub"),
+        identity=(_own(case, "identity") or IDENTITY.encode()).decode().strip(),
+        issuer=(_own(case, "issuer") or ISSUER.encode()).decode().strip(),
     )
 
 
-def _read(path: Path) -> bytes | None:
+def _own(case: Path, name: str) -> bytes | None:
+    """A file of the case, else of all cases in its folder."""
+    return _read(case, name) or _read(case.parent, name)
+
+
+def _read(folder: Path, name: str) -> bytes | None:
+    path = folder / name
     return path.read_bytes() if path.exists() else None

@@ -103,10 +103,16 @@ class Leaf:
 
 
 class FakeSigstore:
-    """One instance; two with different seeds have nothing in common but their names."""
+    """One instance; two with different seeds have nothing in common but their names.
 
-    def __init__(self, seed: str = "miniseal") -> None:
+    Attributes:
+        seed: what every key is derived from.
+        embeds: whether timestamps have their certificate with them.
+    """
+
+    def __init__(self, seed: str = "miniseal", *, embeds: bool = True) -> None:
         self.seed = seed
+        self.embeds = embeds
         self.root_key, self.issuing_key = self.key("root"), self.key("issuing")
         self.ct_key, self.rekor_key = self.key("ct"), self.key("rekor")
         self.tsa_root_key, self.tsa_key = self.key("tsa root"), self.key("tsa")
@@ -131,6 +137,7 @@ class FakeSigstore:
         *,
         subject: str | None = SUBJECT,
         issuer: str | None = ISSUER,
+        old_issuer: str | None = ISSUER,
         extensions: Mapping[str, str] = GITHUB,
         at: int = NOW,
         minutes: int = 10,
@@ -156,9 +163,6 @@ class FakeSigstore:
             .not_valid_after(_moment(at - 5 + minutes * 60))
             .add_extension(_usage(ca=ca), critical=True)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-            .add_extension(
-                x509.SubjectKeyIdentifier.from_public_key(private.public_key()), critical=False
-            )
             .add_extension(_issued_with(authority.issuing_key), critical=False)
         )
         if names:
@@ -168,8 +172,9 @@ class FakeSigstore:
                 x509.BasicConstraints(ca=True, path_length=None), critical=True
             )
         if issuer is not None:
-            builder = _extended(builder, "1", issuer.encode())
             builder = _extended(builder, "8", utf8(issuer))
+        if old_issuer is not None:
+            builder = _extended(builder, "1", old_issuer.encode())
         for number, text in extensions.items():
             builder = _extended(builder, number, utf8(text))
         if logged:
@@ -238,7 +243,7 @@ class FakeSigstore:
 
     # timestamps
 
-    def timestamp(self, message: bytes, *, at: int = NOW, embed: bool = True) -> bytes:
+    def timestamp(self, message: bytes, *, at: int = NOW, embed: bool | None = None) -> bytes:
         """A granted TimeStampResp over `message` (RFC 3161)."""
         algorithm = sequence(oid(_SHA256))
         info = sequence(
@@ -271,7 +276,7 @@ class FakeSigstore:
             integer(3),
             der(SET, algorithm),
             content,
-            *([der(0xA0, leaf)] if embed else []),
+            *([der(0xA0, leaf)] if (self.embeds if embed is None else embed) else []),
             der(SET, signer),
         )
         token = sequence(oid("1.2.840.113549.1.7.2"), der(0xA0, signed))

@@ -156,6 +156,7 @@ def verified_times(
     for cut, stated in material.cuts():
         bundle = _bundle(cut)
         time = _stamped(bundle) if stated is None else datetime.fromtimestamp(stated, UTC)
+        _check_validity(certificate, time)
         root = anchors.at(time, log=material.entry.log, stamped=stated is None, certificate=logged)
         verifier = _verifier(root)
         try:
@@ -204,6 +205,20 @@ def _stamped(bundle: "Bundle") -> datetime:
     if len(times) != 1:
         raise TIMESTAMP_INVALID("the timestamp is empty")
     return times[0]
+
+
+def _check_validity(der: bytes, time: datetime) -> None:
+    """Whether the certificate was valid then; sigstore-python asks too, and says less."""
+    from cryptography import x509  # not for hosts
+
+    certificate = x509.load_der_x509_certificate(der)
+    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if not start <= time <= end:
+        raise CERTIFICATE_INVALID(
+            "the certificate was not valid when the signature was made",
+            found=time.isoformat(),
+            expected=f"{start.isoformat()} to {end.isoformat()}",
+        )
 
 
 def _logged(der: bytes) -> tuple[bytes, datetime]:
