@@ -4,16 +4,28 @@ Nothing here is verified.
 """
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kit.cosign import Cosign
 from kit.layouts import Attached, attached, blob, tags
 from kit.sigstore import PrivateSigstore
 from miniseal.registry import LayoutStore
 
-__all__ = ["TYPES", "CosignKey", "Published", "bare", "keyless_policy", "policy_with_key"]
+__all__ = [
+    "SOMETHING",
+    "TYPES",
+    "CosignKey",
+    "Published",
+    "bare",
+    "keyless_policy",
+    "only_provenance",
+    "policy_with_key",
+    "sign_something",
+]
 
 TYPES = {
     "capabilities": "https://in-toto.io/attestation/scai/v0.3",
@@ -23,6 +35,9 @@ TYPES = {
     "vulnerabilities": "https://in-toto.io/attestation/vulns/v0.2",
 }
 """What a policy may require of every release, and the predicateType of it."""
+
+SOMETHING = b"something"
+"""A file."""
 
 _KEYS = 'keys = [{file = "publisher.pub"}]'
 
@@ -123,3 +138,27 @@ def keyless_policy(
     text = text.replace("[signer.publisher]", f"{trust}[signer.publisher]").replace(_KEYS, lines)
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def only_provenance(policy: Path) -> Path:
+    """The same file, which now requires provenance alone."""
+    text = policy.read_text(encoding="utf-8")
+    for kind in TYPES.keys() - {"provenance"}:
+        text, found = re.subn(rf"\[namespace\.require\.{kind}\]\n(?:[^\[\n].*\n)*", "", text)
+        assert found == 1, kind
+    policy.write_text(text, encoding="utf-8")
+    return policy
+
+
+def sign_something(
+    stack: PrivateSigstore, cosign: Cosign, folder: Path, version: str, bundle: Path
+) -> None:
+    """Have cosign sign `SOMETHING` as `email`, with the log of that version."""
+    file, token = folder / "something", folder / "something-token"
+    file.write_bytes(SOMETHING)
+    token.write_text(stack.token("email"))
+    config = stack.signing_config if version == "v2" else stack.signing_config_v1
+    cosign(
+        *("sign-blob", "--identity-token", token, "--signing-config", config),
+        *("--trusted-root", stack.trusted_root, "--bundle", bundle, file),
+    ).ok()
