@@ -30,6 +30,7 @@ from miniseal.formats.statement import Statement
 from miniseal.formats.times import from_text
 from miniseal.verifier.budget import Budget
 from miniseal.verifier.checks.deny import denial
+from miniseal.verifier.checks.freshness import EVIDENCE_FROM_FUTURE
 from miniseal.verifier.evidence import (
     IDENTITY_MISMATCH,
     KEY_EXPIRED,
@@ -46,6 +47,7 @@ from miniseal.verifier.policy.policy import Policy
 from miniseal.verifier.signatures.keys import PublicKey
 from miniseal.verifier.signatures.signatory import Signatory
 from miniseal.verifier.signatures.trust import TRUST_MISSING, TrustedRoot
+from miniseal.verifier.thresholds import FUTURE_SKEW
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -231,6 +233,8 @@ class _Collector:
             envelope.payload_type,
         ):
             raise _not_counted(SIGNATURE_INVALID, claim.digest)
+        if max(signed.times, default=0) > self.now + FUTURE_SKEW:
+            raise _not_counted(EVIDENCE_FROM_FUTURE, claim.digest)
         return Signatory.of_certificate(signed.identity, signed.times)
 
     def _keyless_verifier(self) -> "KeylessVerifier":
