@@ -30,6 +30,7 @@ class Releasing:
     min_age: int
     resign: bool
     until: str | None
+    links: bool
 
     def destination(self, project: Path) -> str | None:
         """`--to`, else `[publish] to`; the rest of the project is read when it is released.
@@ -60,6 +61,7 @@ class Releasing:
             policy=policy,
             resign=self.resign,
             until=self.until,
+            links=self.links,
         )
 
 
@@ -74,6 +76,7 @@ _OPTIONS = (
     scanner.options,
     click.option("--resign", is_flag=True, help="Sign again what is published already."),
     click.option("--until", metavar="STEP", help="Stop after STEP; nothing gets a tag then."),
+    click.option("--links", is_flag=True, help="Let each step leave a signed in-toto link."),
     building.options,
 )
 

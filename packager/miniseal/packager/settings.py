@@ -137,10 +137,16 @@ class Scan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publish:
-    """`[publish]`: the reference a release goes to where the command line names none."""
+    """`[publish]`.
+
+    Attributes:
+        to: the reference a release goes to where the command line names none.
+        links: whether each step of a release leaves an in-toto link.
+    """
 
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
     to: str | None = None
+    links: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ signed again.
 """
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,10 @@ from miniseal.formats.errors import Code, MinisealError, UsageError
 from miniseal.packager import Packed, Project
 from miniseal.pipeline import selfpolicy
 from miniseal.pipeline.flow import STEPS, Job, Making, Publishing
-from miniseal.pipeline.flow.make import PACK
+from miniseal.pipeline.flow.make import PACK, RESOLVE
 from miniseal.pipeline.flow.publish import SIGN, TAG, VERIFY, verdict
 from miniseal.pipeline.graph import Planned, Results, Runner, Step, after, plan, until
-from miniseal.pipeline.steps import attest, publish
+from miniseal.pipeline.steps import attest, links, publish
 from miniseal.pipeline.steps.scan import ScanSettings
 from miniseal.registry import Store
 from miniseal.verifier import Policy, Verdict
@@ -116,6 +117,7 @@ class Release:
         policy: the platform's, or None: then the release is verified by what the project says.
         resign: sign again although the store holds evidence that is good enough.
         until: the last step that runs; None publishes.
+        links: whether each step leaves an in-toto link; `[publish] links` may ask for it too.
     """
 
     store: Store
@@ -124,6 +126,7 @@ class Release:
     policy: Policy | None = None
     resign: bool = False
     until: str | None = None
+    links: bool = False
 
     def publishing(self) -> Publishing:
         """What the steps need of it."""
@@ -131,7 +134,13 @@ class Release:
         def policy_of(project: Project) -> Policy:
             return self.policy or selfpolicy.policy_of(project, self.signer)
 
-        return Publishing(store=self.store, signer=self.signer, scan=self.scan, policy=policy_of)
+        return Publishing(
+            store=self.store,
+            signer=self.signer,
+            scan=self.scan,
+            policy=policy_of,
+            links=self.links,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,10 +233,17 @@ async def plan_release(root: Path, shop: Workshop, given: Release) -> ReleasePla
         signs = any(step.name == SIGN.name and step.state != "skipped" for step in steps)
         return ReleasePlan(
             steps=steps,
-            signs=attest.KINDS if signs else (),
+            signs=_kinds(job, known) if signs else (),
             packed=known.get(PACK),
             unchanged=held is not None,
         )
+
+
+def _kinds(job: Job, known: Mapping[Step[Job, Any], Any]) -> tuple[str, ...]:
+    """The predicate types of what would be signed."""
+    project = known[RESOLVE].project
+    linked = links.wanted(project, asked=job.publishing.links)
+    return (*attest.KINDS, *links.kinds(project)) if linked else attest.KINDS
 
 
 def _held(job: Job, results: Results, again: frozenset[str], *, resign: bool) -> Verdict | None:

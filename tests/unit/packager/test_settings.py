@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from miniseal.formats.errors import MinisealError, UsageError
 from miniseal.packager import Settings
-from miniseal.packager.settings import Call, Scan
+from miniseal.packager.settings import Call, Publish, Scan
 from miniseal.packager.toml import TOML_LIMIT
 
 BUILD = '[build]\ntoolchain = "wat"\n'
@@ -53,6 +53,7 @@ def test_reads_every_member() -> None:
         vex = ["vex/openvex.json"]
         [publish]
         to = "oci:registry"
+        links = true
         """
     )
 
@@ -69,7 +70,7 @@ def test_reads_every_member() -> None:
         deny_licenses=("GPL-*", "AGPL-3.0-only"),
         vex=("vex/openvex.json",),
     )
-    assert result.publish.to == "oci:registry"
+    assert result.publish == Publish(to="oci:registry", links=True)
 
 
 def test_a_test_table_is_a_command() -> None:

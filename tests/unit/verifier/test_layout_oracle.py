@@ -143,7 +143,8 @@ def ours(layout: Layout, links: Links) -> bool:
     try:
         check_layout(RULE, data, collected, WHO, package=package, now=NOW)
     except VerificationError as error:
-        assert error.code == "link-rule"
+        if error.code != "link-rule":
+            raise
         return False
     return True
 

@@ -51,12 +51,14 @@ class Publishing:
         signer: signs every statement.
         scan: which scanner and which database.
         policy: what the release of a project must satisfy before it is tagged.
+        links: whether each step leaves a link; `[publish] links` may ask for it too.
     """
 
     store: Store
     signer: Signer
     scan: ScanSettings
     policy: Callable[[Project], Policy]
+    links: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,13 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from miniseal.attestations import sign_statement
+from miniseal.formats.digest import sha256
+from miniseal.formats.layout import PACKAGE
 from miniseal.formats.predicates.vulns import Vulns
+from miniseal.formats.strictjson import canonical
 from miniseal.pipeline.flow.job import Job
 from miniseal.pipeline.flow.make import BUILD, PACK, RESOLVE
 from miniseal.pipeline.flow.prove import REBUILD, TEST
 from miniseal.pipeline.flow.scan import SBOM, SCAN_BILL, SCAN_PACKAGE, SCAN_SOURCE, SCANNER
 from miniseal.pipeline.graph import Results, Step
-from miniseal.pipeline.steps import attest, publish
+from miniseal.pipeline.steps import attest, links, publish
 from miniseal.pipeline.steps.gate import Checks, Gated, bars_of, gate
 from miniseal.pipeline.steps.resolve import Origin, origin
 from miniseal.pipeline.steps.scan import predicate_of
@@ -76,10 +79,9 @@ GATE = Step[Job, Judged](
 
 
 async def _attest(job: Job, of: Results) -> tuple[attest.Claim, ...]:
-    del job
     project, built = of[RESOLVE].project, of[BUILD]
     ran, bill = of[TEST], of[SBOM]
-    return attest.statements(
+    claimed = attest.statements(
         of[PACK],
         build=attest.Build(
             source=of[ORIGIN].of(project),
@@ -97,6 +99,22 @@ async def _attest(job: Job, of: Results) -> tuple[attest.Claim, ...]:
         program=Checks(passed=("program",)) if ran else Checks(warned=("program",)),
         vex=project.vex(),
     )
+    return (*claimed, *_links(of)) if links.wanted(project, asked=job.publishing.links) else claimed
+
+
+def _links(of: Results) -> tuple[attest.Claim, ...]:
+    project, packed = of[RESOLVE].project, of[PACK]
+    artifacts = {
+        "source": project.tree.digest,
+        "toolchain": project.toolchain.lock,
+        "app.wasm": packed.config.wasm.digest,
+        PACKAGE: packed.package.descriptor.digest,
+        "wasm-artifact": packed.wasm.descriptor.digest,
+        "image": packed.image.descriptor.digest,
+        "sbom": sha256(canonical(of[SBOM])),
+        "vulnerabilities": sha256(canonical(of[GATE].vulns.to_json())),
+    }
+    return links.claims(artifacts, links.skipped(project))
 
 
 ATTEST = Step[Job, tuple[attest.Claim, ...]](

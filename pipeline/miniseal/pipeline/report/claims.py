@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from miniseal.formats.errors import MinisealError
-from miniseal.formats.predicates import openvex, provenance, sbom, scai, test_result, vulns
+from miniseal.formats.predicates import link, openvex, provenance, sbom, scai, test_result, vulns
 from miniseal.formats.predicates.resource import Resource
 from miniseal.pipeline.report.model import Report
 from miniseal.pipeline.report.words import count, plain_list, short
@@ -23,6 +23,7 @@ _NAMES = {
     test_result.PREDICATE_TYPE: "Checks",
     scai.PREDICATE_TYPE: "Capabilities",
     openvex.PREDICATE_TYPE: "VEX",
+    link.PREDICATE_TYPE: "Step",
 }
 _Kind = TypeVar("_Kind", provenance.Provenance, sbom.Sbom, vulns.Vulns, scai.Scai)
 
@@ -122,6 +123,7 @@ _Predicate = (
     | scai.Scai
     | test_result.TestResult
     | openvex.Document
+    | link.Link
     | None
 )
 _READERS: Mapping[str, Callable[[object], _Predicate]] = {
@@ -131,6 +133,7 @@ _READERS: Mapping[str, Callable[[object], _Predicate]] = {
     scai.PREDICATE_TYPE: scai.Scai.from_json,
     test_result.PREDICATE_TYPE: test_result.TestResult.from_json,
     openvex.PREDICATE_TYPE: openvex.Document.from_json,
+    link.PREDICATE_TYPE: link.Link.from_json,
 }
 
 
@@ -180,6 +183,9 @@ def _says(predicate: _Predicate) -> str:
         case openvex.Document():
             number = len(predicate.statements)
             text = f"speaks of {count(number, 'vulnerability', 'vulnerabilities')}"
+        case link.Link():
+            used = plain_list([resource.name or "" for resource in predicate.materials])
+            text = f"{predicate.name}, from {used or 'nothing before it'}"
         case _:
             text = ""
     return text
