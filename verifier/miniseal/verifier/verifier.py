@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from miniseal.verifier.host.admission import Admission
     from miniseal.verifier.host.admit import Admitter
     from miniseal.verifier.host.audit import Audit
+    from miniseal.verifier.host.head import Head
     from miniseal.verifier.signatures.trust import TrustedRoot
     from miniseal.verifier.source import Source
 
@@ -135,36 +136,16 @@ class Verifier:
         """
         from miniseal.verifier.host.admission import Admission  # not to load
 
+        def read(head: "Head") -> "tuple[Admission, ...]":
+            current = sorted(each for each, app in head.apps.items() if app.record is not None)
+            return tuple(Admission(self._reader.record(head, app_id)) for app_id in current)
+
         try:
-            head = self._reader.head()
+            return self._reader.steadily(read, lambda head: head.generation)
         except MinisealError as error:
             if error.code == NOT_INSTALLED.name:
                 return ()
             raise
-        current = sorted(app_id for app_id, app in head.apps.items() if app.record is not None)
-        return tuple(Admission(self._reader.record(head, app_id)) for app_id in current)
-
-    def summary(self, app_id: str) -> bytes:
-        """The signed verification summary that this host wrote when it admitted a program.
-
-        Raises:
-            VerificationError: `not-installed`, `summary-missing`, or as the state is found.
-            EnvironmentalError: `state-unreadable`.
-        """
-        from miniseal.verifier.host.summary import read_summary  # not to load
-
-        return read_summary(self._reader, app_id)
-
-    def public_key(self) -> bytes:
-        """PEM of the key that the host's verification summaries verify with.
-
-        Raises:
-            VerificationError: `not-installed`, before the first admission.
-            EnvironmentalError: `host-key-unusable`, `state-unreadable`.
-        """
-        from miniseal.verifier.host.summary import HostKey  # not to load
-
-        return HostKey.read(self._state).public_pem
 
     def trust_material(self) -> bytes | None:
         """The trust material of the state, as it was accepted, or None where there is none.

@@ -18,7 +18,7 @@ from miniseal.verifier.host.admission import Admission
 from miniseal.verifier.host.audit import entry
 from miniseal.verifier.host.head import AppHead, Head
 from miniseal.verifier.host.load import check_clock
-from miniseal.verifier.host.reader import NOT_INSTALLED
+from miniseal.verifier.host.reader import NOT_INSTALLED, record_of
 from miniseal.verifier.host.record import Blob, Record
 from miniseal.verifier.host.serial import check_serial
 from miniseal.verifier.host.state import State
@@ -51,11 +51,16 @@ class Admitter:
         """Admit the installed program again, by what is stored; see `Verifier.readmit`."""
         policy, now = Policy.load(self._policy), int(self._clock())
         with self._deciding("readmit", app_id, policy, now), refusing():
-            record = self._state.reader.record(self._state.reader.head(), app_id)
-            source = StoredSource(self._state.reader, record)
-            digest = record.package.digest
-            examined = examine(app_id, source, digest, self._trusting(policy, now))
-            return self._commit("readmit", examined, policy, now)
+            return self._state.reader.steadily(
+                lambda head: self._readmit(head, app_id, policy, now), record_of(app_id)
+            )
+
+    def _readmit(self, head: Head, app_id: str, policy: Policy, now: int) -> Admission:
+        record = self._state.reader.record(head, app_id)
+        source = StoredSource(self._state.reader, record)
+        digest = record.package.digest
+        examined = examine(app_id, source, digest, self._trusting(policy, now))
+        return self._commit("readmit", examined, policy, now)
 
     def remove(self, app_id: str) -> None:
         """Remove a program and keep its highest version; see `Verifier.remove`."""

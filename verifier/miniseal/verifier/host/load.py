@@ -10,10 +10,10 @@ import os
 
 from miniseal.formats.errors import Code, EnvironmentalError, VerificationError
 from miniseal.formats.times import to_text
-from miniseal.verifier.host.files import STATE_DAMAGED, read
+from miniseal.verifier.host.files import read
 from miniseal.verifier.host.head import Head
 from miniseal.verifier.host.program import Program
-from miniseal.verifier.host.reader import StateReader
+from miniseal.verifier.host.reader import StateReader, record_of
 from miniseal.verifier.host.record import Record
 
 __all__ = [
@@ -64,8 +64,6 @@ ADMISSION_EXPIRED = Code(
     remedy="install the program again with fresh evidence, under a current policy",
 )
 
-_TRIES = 3  # a load that meets an admission in another process reads the new head
-
 
 def check_clock(head: Head, now: int) -> None:
     """Refuse a clock that is behind what the host has seen.
@@ -105,15 +103,9 @@ class Loader:
                 `clock-rollback`, `admission-expired`, `digest-mismatch`.
             EnvironmentalError: `state-unreadable`, `mac-key-exposed`.
         """
-        for _ in range(_TRIES - 1):
-            head = self._reader.head()
-            try:
-                return self._load(head, app_id, now, floor)
-            except VerificationError as error:
-                # An admission elsewhere may have swept the old record between two of our reads.
-                if error.code != STATE_DAMAGED.name or self._reader.head() is head:
-                    raise
-        return self._load(self._reader.head(), app_id, now, floor)
+        return self._reader.steadily(
+            lambda head: self._load(head, app_id, now, floor), record_of(app_id)
+        )
 
     def _load(self, head: Head, app_id: str, now: int, floor: int | None) -> Program:
         if floor is not None and head.generation < floor:

@@ -17,6 +17,9 @@ from miniseal.verifier.host.record import Blob, Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 __all__ = [
     "KEY_EXPOSED",
@@ -25,6 +28,7 @@ __all__ = [
     "RECORD_STALE",
     "StateReader",
     "record_name",
+    "record_of",
 ]
 
 NOT_INSTALLED = Code(
@@ -57,6 +61,17 @@ KEY_EXPOSED = Code(
 )
 
 _NAME_LENGTH = 200
+_TRIES = 8  # who meets another process's admission reads the new head
+
+
+def record_of(app_id: str) -> "Callable[[Head], str | None]":
+    """The part of a head that is about one program: the digest of its current record."""
+
+    def part(head: Head) -> str | None:
+        app = head.apps.get(app_id)
+        return None if app is None else app.record
+
+    return part
 
 
 def record_name(app_id: str, generation: int) -> str:
@@ -96,6 +111,24 @@ class StateReader:
         if self._head is None or self._head[0] != data:
             self._head = (data, Head.from_payload(unseal(data, key, "head")))
         return self._head[1]
+
+    def steadily(self, act: "Callable[[Head], T]", part: "Callable[[Head], object]") -> "T":
+        """What `act` makes of the head, refused only by a head that holds still meanwhile.
+
+        Another process may replace, and sweep, what the head leads to between two reads. Where the
+        head's `part` that `act` is about has changed since, a refusal says nothing.
+
+        Raises:
+            VerificationError, EnvironmentalError: as `head` and `act`.
+        """
+        for _ in range(_TRIES - 1):
+            head = self.head()
+            try:
+                return act(head)
+            except VerificationError:
+                if part(self.head()) == part(head):
+                    raise
+        return act(self.head())
 
     def record(self, head: Head, app_id: str) -> Record:
         """The current record of a program, checked against the head.

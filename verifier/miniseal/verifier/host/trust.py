@@ -13,7 +13,7 @@ from contextlib import suppress
 from miniseal.formats.digest import sha256
 from miniseal.formats.errors import MinisealError, VerificationError
 from miniseal.verifier.host.audit import entry
-from miniseal.verifier.host.head import TrustMark
+from miniseal.verifier.host.head import Head, TrustMark
 from miniseal.verifier.host.load import check_clock
 from miniseal.verifier.host.reader import NOT_INSTALLED, StateReader
 from miniseal.verifier.host.record import Blob
@@ -45,15 +45,19 @@ def stored_material(reader: StateReader) -> bytes | None:
         VerificationError: `digest-mismatch`, `state-damaged`; as the head is found.
         EnvironmentalError: `state-unreadable`, `mac-key-exposed`.
     """
+
+    def read(head: Head) -> bytes | None:
+        mark = head.trust
+        if mark is None:
+            return None
+        return reader.blob(Blob(digest=mark.digest, size=mark.size), "the trust material")
+
     try:
-        mark = reader.head().trust
+        return reader.steadily(read, lambda head: head.trust and head.trust.digest)
     except VerificationError as error:
         if error.code == NOT_INSTALLED.name:
             return None
         raise
-    if mark is None:
-        return None
-    return reader.blob(Blob(digest=mark.digest, size=mark.size), "the trust material")
 
 
 class TrustKeeper:
