@@ -12,6 +12,7 @@ from miniseal.attestations import KeyIdentity, KeylessIdentity, Signer
 from miniseal.packager import ALWAYS, Project
 from miniseal.pipeline.steps.attest import BUILDER_DAGGER, BUILDER_ISOLATED, BUILDER_UNSAFE
 from miniseal.verifier import Policy
+from miniseal.verifier.signatures.certificate import CertificateIdentity
 
 __all__ = ["policy_of", "policy_text"]
 
@@ -67,8 +68,7 @@ _KEYLESS = Template("""\
 trusted_root = $file
 
 [signer.publisher]
-issuer = $issuer
-identity = $identity
+$members
 """)
 _BUILDER = Template("""
 [[builder]]
@@ -128,9 +128,16 @@ def policy_text(project: Project, *, key: str, expires: str) -> str:
 
 
 def _keyless(identity: KeylessIdentity) -> str:
-    return _KEYLESS.substitute(
-        file=_quote(_ROOT), issuer=_quote(identity.issuer), identity=_quote(identity.subject)
-    )
+    """The signer's tables: with the repository where a workflow signs, which others may call."""
+    named = CertificateIdentity.from_der(identity.certificate)
+    members = {
+        "issuer": named.issuer,
+        "identity": named.subject,
+        "source_repository_id": named.source_repository_id,
+        "source_owner_id": named.source_owner_id,
+    }
+    lines = (f"{name} = {_quote(value)}" for name, value in members.items() if value is not None)
+    return _KEYLESS.substitute(file=_quote(_ROOT), members="\n".join(lines))
 
 
 def _has_tests(project: Project) -> bool:

@@ -18,6 +18,7 @@ from miniseal.formats.errors import Code, UsageError
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
+    from sigstore.dsse import Statement
     from sigstore.models import Bundle, ClientTrustConfig
     from sigstore.oidc import IdentityToken
     from sigstore.sign import Signer as TheirSigner
@@ -114,12 +115,10 @@ class KeylessSigner:
             UsageError: `token-invalid`.
             EnvironmentalError: `signer-unavailable`, `signature-wrong`.
         """
-        from sigstore.dsse import Statement  # takes long
-
         with self._lock:
             signer, identity = self._certified()
             with asking("Sigstore"):
-                bundle = signer.sign_dsse(Statement(statement))
+                bundle = signer.sign_dsse(_opaque(statement))
         self._check(bundle, identity)
         return bundle.to_json().encode()
 
@@ -177,6 +176,18 @@ class KeylessSigner:
                 "the bundle does not verify with the instance's own trusted root",
                 found=str(error).partition("\n")[0][:200],
             ) from error
+
+
+def _opaque(data: bytes) -> "Statement":
+    """The bytes as what sigstore-python signs.
+
+    Its own reading of a statement demands a name of every subject, which in-toto does not.
+    """
+    from sigstore.dsse import Statement  # takes long
+
+    statement = Statement.__new__(Statement)
+    statement._contents = data  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    return statement
 
 
 def _public() -> "ClientTrustConfig":

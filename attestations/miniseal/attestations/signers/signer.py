@@ -3,7 +3,7 @@
 It holds no key, reads no file and asks nobody.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 __all__ = ["Identity", "KeyIdentity", "KeylessIdentity", "Signer"]
@@ -37,13 +37,13 @@ class KeylessIdentity:
     Attributes:
         issuer: the OIDC issuer.
         subject: the certificate's subject alternative name.
-        certificate: DER, which says more about who it is.
+        certificate: DER, which says more about who it is; each is another one.
         trusted_root: the Sigstore trusted root, JSON, that its signatures verify with.
     """
 
     issuer: str
     subject: str
-    certificate: bytes
+    certificate: bytes = field(compare=False)
     trusted_root: bytes
 
     def to_json(self) -> dict[str, str | None]:

@@ -16,6 +16,8 @@ from miniseal.formats.predicates.vulns import Vulns
 from miniseal.packager import Project
 from miniseal.pipeline.trivy.scan import Scan
 from miniseal.verifier import Policy
+from miniseal.verifier.signatures.certificate import CertificateIdentity
+from miniseal.verifier.signatures.identity import matches
 from miniseal.verifier.thresholds import check_licenses, check_severity, rank
 from miniseal.verifier.vex import Identity, Said, Suppressed, Vex, weigh
 
@@ -162,16 +164,19 @@ def gate(
     )
 
 
-def _hears(policy: Policy, signers: Iterable[str], signer: Signer) -> bool:
+def _hears(policy: Policy, signers: Sequence[str], signer: Signer) -> bool:
     """Whether the policy believes VEX by this signer alone."""
     if not signers:
         return False  # without asking a keyless signer who it is
     identity = signer.identity
-    return isinstance(identity, KeyIdentity) and any(
-        key.hint == identity.hint and policy.document.signer[name].threshold == 1
-        for name in signers
-        for key in policy.keys[name]
-    )
+    if isinstance(identity, KeyIdentity):
+        return any(
+            key.hint == identity.hint and policy.document.signer[name].threshold == 1
+            for name in signers
+            for key in policy.keys.get(name, ())
+        )
+    named = CertificateIdentity.from_der(identity.certificate)
+    return any(matches(policy.document.signer[name], named) for name in signers)
 
 
 def _vex(documents: Sequence[Document], identity: Identity, now: int) -> Vex:
