@@ -211,6 +211,13 @@ def test_a_pattern_of_tags_is_not_warned_of() -> None:
     assert signer(pattern) == ()
 
 
+def test_an_issuer_without_tls_is_warned_of() -> None:
+    (line,) = signer(PERSON.replace("https:", "http:"))
+
+    assert "without TLS" in line
+    assert signer(PERSON.replace("https://accounts.example", "http://127.0.0.1:8790")) == ()
+
+
 def test_everybody_at_a_domain_is_warned_of() -> None:
     (line,) = signer(PERSON.replace('identity = "alice', 'identity_pattern = "*'))
 

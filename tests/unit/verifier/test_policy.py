@@ -232,6 +232,13 @@ def test_a_missing_policy_is_refused(tmp_path: object) -> None:
     assert error.value.code == "policy-invalid"
 
 
+def test_a_path_that_no_system_has_is_refused() -> None:
+    with pytest.raises(MinisealError) as error:
+        Policy.load("no\0where/policy.toml")
+
+    assert error.value.code == "policy-invalid"
+
+
 @settings(max_examples=200, deadline=None)
 @given(data=st.binary(max_size=60))
 def test_no_bytes_get_another_answer_than_a_refusal(data: bytes) -> None:

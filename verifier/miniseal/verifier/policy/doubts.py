@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from miniseal.verifier.policy.model import Document, Signer
 from miniseal.verifier.policy.patterns import is_email_pattern, seconds, text_matches
+from miniseal.verifier.policy.values import is_plain
 
 __all__ = ["signer_doubts", "trust_doubts"]
 
@@ -18,6 +19,8 @@ def signer_doubts(signer: Signer) -> Iterator[str]:
     """A line for each, without the signer's name."""
     if signer.keys:
         return
+    if signer.issuer is not None and is_plain(signer.issuer):
+        yield f"{signer.issuer} is asked without TLS: whoever is in between names anybody"
     identity = signer.identity or signer.identity_pattern or ""
     if is_email_pattern(identity):
         if "*" in identity:

@@ -83,8 +83,7 @@ class Policy:
             UsageError: `policy-invalid`.
         """
         own = Path(path)
-        # once: `current` of a folder that `accept` writes may lead elsewhere a moment later
-        folder = Path(os.path.realpath(own.parent))
+        folder = _folder(own)
         return cls.from_toml(
             _read(folder / own.name, POLICY_FILE), lambda name: _read(folder / name, name)
         )
@@ -295,6 +294,14 @@ def _is_inside(name: str) -> bool:
     return all(part not in {"", ".", ".."} for part in name.split("/")) and not (
         set(name) & {"\\", "\0", ":"}
     )
+
+
+def _folder(path: Path) -> Path:
+    """The policy's folder, once and for all: a link such as `current` may be changed meanwhile."""
+    try:
+        return Path(os.path.realpath(path.parent))
+    except (OSError, ValueError) as error:
+        raise POLICY_INVALID("policy: there is no such folder", found=str(path)[:300]) from error
 
 
 def _read(path: Path, name: str) -> bytes:

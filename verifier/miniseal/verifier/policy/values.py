@@ -26,6 +26,7 @@ __all__ = [
     "check_unique",
     "check_url",
     "invalid",
+    "is_plain",
 ]
 
 POLICY_INVALID = Code(
@@ -124,16 +125,27 @@ def check_pattern(where: str, text: str, otherwise: str = "leave it out, or say 
     _check_printable(where, text)
 
 
-def check_url(where: str, text: str) -> None:
-    """Refuse what is not an https URL of a host (or http of this machine) without user or query."""
-    match = _URL.fullmatch(text)
+def check_url(where: str, text: str, *, plain: bool = False) -> None:
+    """Refuse what is not an https URL of a host (or http of this machine) without user or query.
+
+    Args:
+        where: the member.
+        text: its value.
+        plain: whether http is well of any host.
+    """
     if (
-        match is None
-        or (match[1] == "http" and not _LOOPBACK.fullmatch(match[2]))
+        _URL.fullmatch(text) is None
+        or (is_plain(text) and not plain)
         or set(text) & {"?", "#"}
         or len(text) > _TEXT_LIMIT
     ):
         raise invalid(where, "is no URL that can be trusted", text, "https://HOST/PATH")
+
+
+def is_plain(url: str) -> bool:
+    """Whether what comes from a URL could be anybody's who is in between."""
+    match = _URL.fullmatch(url)
+    return match is not None and match[1] == "http" and not _LOOPBACK.fullmatch(match[2])
 
 
 def _check_printable(where: str, text: str) -> None:

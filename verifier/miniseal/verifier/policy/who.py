@@ -14,7 +14,6 @@ from miniseal.verifier.policy.values import (
     check_pattern,
     check_range,
     check_time,
-    check_unique,
     check_url,
     invalid,
 )
@@ -54,7 +53,6 @@ def check_signer(where: str, signer: Signer, document: Document) -> None:
 
 
 def _check_keys(where: str, signer: Signer) -> None:
-    check_unique(f"{where}.keys", (key.file for key in signer.keys))
     check_range(f"{where}.threshold", signer.threshold, 1, len(signer.keys))
     for index, key in enumerate(signer.keys):
         if key.not_after is not None:
@@ -72,7 +70,7 @@ def _check_keyless(where: str, signer: Signer) -> None:
     if signer.issuer is None:
         raise invalid(f"{where}.issuer", "is missing: any issuer could name the identity")
     check_exact(f"{where}.issuer", signer.issuer)
-    check_url(f"{where}.issuer", signer.issuer)
+    check_url(f"{where}.issuer", signer.issuer, plain=True)
     identity = _identity(where, signer)
     for name in _EXACT:
         value = getattr(signer, name)
