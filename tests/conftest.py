@@ -16,7 +16,8 @@ from kit.cosign import Cosign
 from kit.dagger import BaseImage, DaggerEngineProcess, DaggerTools
 from kit.registries import Registry
 from kit.sigstore import PrivateSigstore
-from services import cache, image, programs
+from kit.sigstorejs import SigstoreJs
+from services import cache, image, node, programs
 
 ROOT = Path(__file__).parent.parent
 
@@ -138,6 +139,12 @@ def sigstore() -> Iterator[PrivateSigstore]:
 def cosign(sigstore: PrivateSigstore) -> Cosign:
     """Runs cosign inside the private Sigstore: `cosign("tree", ...).ok()`."""
     return Cosign(_service(programs.SIGSTORE.entry()) / "cosign", sigstore)
+
+
+@pytest.fixture(scope="session")
+def sigstore_js(sigstore: PrivateSigstore) -> SigstoreJs:
+    """Signs and verifies with sigstore-js, inside the private Sigstore."""
+    return SigstoreJs(node.node(), _service(node.entry()), sigstore)
 
 
 @pytest.fixture(scope="session")

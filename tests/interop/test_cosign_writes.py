@@ -17,6 +17,7 @@ from kit.exchange import (
     bare,
     keyless_policy,
     only_provenance,
+    owned_policy,
     policy_with_key,
     sign_something,
 )
@@ -189,20 +190,22 @@ class TestKey:
         (written,) = Published(layout=layout, policy=tmp_path).said(PROVENANCE)
         assert len(written.bundle["verificationMaterial"]["tlogEntries"]) == 1
 
-    def test_a_signature(
+    def test_a_signature_publishes(
         self,
         exchange: Exchange,
+        sigstore: PrivateSigstore,
         cosign_key: CosignKey,
         alone: tuple[str | Path, ...],
         tmp_path: Path,
     ) -> None:
-        exchange.cosign("sign", "--key", cosign_key.private, *alone, exchange.reference).ok()
-        policy = policy_with_key(exchange.release.policy, tmp_path / "policy", cosign_key.public)
-        layout = exchange.back()
+        release = exchange.release
+        policy = owned_policy(release.policy, tmp_path / "policy", sigstore, cosign_key.public)
+        exchange.registry.push(release.layout, exchange.repository)
 
-        (signature,) = Published(layout=layout, policy=tmp_path).bundles()
-        assert signature.kind == SIGNATURE
-        assert refusal(exchange.release, layout, policy) == "attestation-missing"
+        exchange.cosign("sign", "--key", cosign_key.private, *alone, exchange.reference).ok()
+
+        assert refusal(release, release.layout, policy) == "publisher-missing"
+        assert SIGNATURE in {each.predicate_type for each in exchange.judge(policy).evidence}
 
     def test_another_key_is_refused(
         self,
@@ -250,6 +253,24 @@ class TestKey:
 
 
 class TestKeyless:
+    @pytest.mark.parametrize("kind", ["email", "github"])
+    def test_a_signature_publishes(
+        self,
+        kind: str,
+        exchange: Exchange,
+        sigstore: PrivateSigstore,
+        identified: Callable[..., tuple[str | Path, ...]],
+        tmp_path: Path,
+    ) -> None:
+        release = exchange.release
+        policy = owned_policy(release.policy, tmp_path / "policy", sigstore, kind)
+        exchange.registry.push(release.layout, exchange.repository)
+
+        exchange.cosign("sign", *identified(kind, "v1"), exchange.reference).ok()
+
+        assert refusal(release, release.layout, policy) == "publisher-missing"
+        assert SIGNATURE in {each.predicate_type for each in exchange.judge(policy).evidence}
+
     @pytest.mark.parametrize("version", ["v1", "v2"])
     @pytest.mark.parametrize("kind", ["email", "github"])
     def test_a_statement(

@@ -23,6 +23,7 @@ __all__ = [
     "bare",
     "keyless_policy",
     "only_provenance",
+    "owned_policy",
     "policy_with_key",
     "sign_something",
 ]
@@ -39,6 +40,7 @@ TYPES = {
 SOMETHING = b"something"
 """A file."""
 
+_PUBLISHERS = 'publishers = ["publisher"]'
 _KEYS = 'keys = [{file = "publisher.pub"}]'
 
 
@@ -123,20 +125,24 @@ def keyless_policy(
         kind: `email` or `github`.
         changes: members of the signer.
     """
-    signer = {"issuer": stack.issuer_url(kind), "identity": stack.identity(kind)}
-    if kind == "github":
-        signer |= {"source_repository_id": "1001", "source_owner_id": "2002"}
-    shutil.copytree(base, folder)
-    shutil.copy(stack.trusted_root, folder / "trusted_root.json")
-    path = folder / "policy.toml"
-    text = path.read_text(encoding="utf-8")
-    assert text.count(_KEYS) == 1
-    lines = "\n".join(
-        f"{name} = {json.dumps(text)}" for name, text in {**signer, **(changes or {})}.items()
-    )
-    trust = '[trust]\ntrusted_root = "trusted_root.json"\n\n'
-    text = text.replace("[signer.publisher]", f"{trust}[signer.publisher]").replace(_KEYS, lines)
-    path.write_text(text, encoding="utf-8")
+    return _changed(base, folder, stack, {_KEYS: _identity(stack, kind, changes or {})})
+
+
+def owned_policy(base: Path, folder: Path, stack: PrivateSigstore, owner: Path | str) -> Path:
+    """The policy in `base`, where somebody else than who built has to publish.
+
+    Args:
+        base: its folder.
+        folder: of the new one.
+        stack: whose identities they are.
+        owner: a public key, or `email` or `github`.
+    """
+    lines = _identity(stack, owner, {}) if isinstance(owner, str) else _KEYS
+    lines = lines.replace("publisher.pub", "owner.pub")
+    changes = {_KEYS: f"{_KEYS}\n\n[signer.owner]\n{lines}", _PUBLISHERS: 'publishers = ["owner"]'}
+    path = _changed(base, folder, stack, changes)
+    if isinstance(owner, Path):
+        shutil.copy(owner, folder / "owner.pub")
     return path
 
 
@@ -162,3 +168,25 @@ def sign_something(
         *("sign-blob", "--identity-token", token, "--signing-config", config),
         *("--trusted-root", stack.trusted_root, "--bundle", bundle, file),
     ).ok()
+
+
+def _identity(stack: PrivateSigstore, kind: str, changes: Mapping[str, str]) -> str:
+    signer = {"issuer": stack.issuer_url(kind), "identity": stack.identity(kind)}
+    if kind == "github":
+        signer |= {"source_repository_id": "1001", "source_owner_id": "2002"}
+    members = {**signer, **changes}
+    return "\n".join(f"{name} = {json.dumps(value)}" for name, value in members.items())
+
+
+def _changed(base: Path, folder: Path, stack: PrivateSigstore, changes: Mapping[str, str]) -> Path:
+    """A policy in `folder`: that in `base` with other lines, and the stack's trusted root."""
+    shutil.copytree(base, folder)
+    shutil.copy(stack.trusted_root, folder / "trusted_root.json")
+    path = folder / "policy.toml"
+    text = path.read_text(encoding="utf-8")
+    trust = '[trust]\ntrusted_root = "trusted_root.json"\n\n[signer.publisher]'
+    for old, new in {"[signer.publisher]": trust, **changes}.items():
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    path.write_text(text, encoding="utf-8")
+    return path
