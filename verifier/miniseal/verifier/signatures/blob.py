@@ -5,7 +5,6 @@ all versions of bundles are accepted as well, and log entries beside a managed k
 where a trusted root is given; without one they are ignored, as `cosign --key` offline ignores them.
 """
 
-import hashlib
 from dataclasses import dataclass, field
 
 from miniseal.formats.blob_bundle import BlobBundle, MessageSignature
@@ -15,7 +14,11 @@ from miniseal.formats.statement import Statement
 from miniseal.verifier.evidence import IDENTITY_MISMATCH, SIGNATURE_INVALID, SUBJECT_MISMATCH
 from miniseal.verifier.signatures.anchors import Anchors
 from miniseal.verifier.signatures.body import check_body
-from miniseal.verifier.signatures.certificate import CERTIFICATE_INVALID, CertificateIdentity
+from miniseal.verifier.signatures.certificate import (
+    CERTIFICATE_INVALID,
+    CertificateIdentity,
+    read_certificate,
+)
 from miniseal.verifier.signatures.clocks import Leaf, Material, verified_times
 from miniseal.verifier.signatures.keys import PublicKey
 from miniseal.verifier.signatures.legacy import check_intoto, renamed, times_beside_key
@@ -82,6 +85,7 @@ def verify_blob(data: bytes, blob: Blob, trusted_root: bytes) -> SignedBlob:
             key signed.
         FormatError: for a bundle or statement that is malformed.
         UsageError: `trusted-root-invalid`.
+        EnvironmentalError: `extra-missing`.
     """
     bundle = BlobBundle.from_bytes(data)
     if not bundle.certificates:
@@ -122,6 +126,7 @@ def verify_blob_with_key(
             `digest-mismatch`, `subject-mismatch`; `identity-mismatch` in a keyless bundle.
         FormatError: for a bundle or statement that is malformed.
         UsageError: `trusted-root-invalid`.
+        EnvironmentalError: `extra-missing`.
     """
     bundle = BlobBundle.from_bytes(data)
     if bundle.certificates:
@@ -183,16 +188,9 @@ def _check_subject(bundle: BlobBundle, blob: Blob) -> None:
 
 def _check_chain(certificates: tuple[bytes, ...]) -> None:
     """Refuse a root among the certificates: roots come from the trusted root alone."""
-    from cryptography import x509  # not for hosts
-
     for der in certificates[1:]:
-        try:
-            certificate = x509.load_der_x509_certificate(der)
-            root = certificate.issuer == certificate.subject
-        except ValueError as error:
-            raise CERTIFICATE_INVALID("a certificate of the chain cannot be read") from error
-        if root:
+        certificate = read_certificate(der)
+        if certificate.issuer == certificate.subject:
             raise CERTIFICATE_INVALID(
-                "the bundle brings a root certificate of its own",
-                found=hashlib.sha256(der).hexdigest(),
+                "the bundle brings a root certificate of its own", found=sha256(der)
             )

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-__all__ = ["CERTIFICATE_INVALID", "CertificateIdentity"]
+__all__ = ["CERTIFICATE_INVALID", "CertificateIdentity", "read_certificate"]
 
 CERTIFICATE_INVALID = Code(
     "certificate-invalid",
@@ -90,15 +90,11 @@ class CertificateIdentity:
         """
         from cryptography import x509  # not for hosts
 
-        try:
-            certificate = x509.load_der_x509_certificate(data)
-            extensions = {each.oid.dotted_string: each.value for each in certificate.extensions}
-        except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
-            raise CERTIFICATE_INVALID("the certificate cannot be read") from error
+        certificate = read_certificate(data)
         raw = {
-            oid: value.value
-            for oid, value in extensions.items()
-            if isinstance(value, x509.UnrecognizedExtension)
+            each.oid.dotted_string: each.value.value
+            for each in certificate.extensions
+            if isinstance(each.value, x509.UnrecognizedExtension)
         }
         members = {name: _text(raw[oid], name) for name, oid in _MEMBERS.items() if oid in raw}
         issuer = _issuer(members.pop("issuer", None), raw.get(_OLD_ISSUER))
@@ -113,6 +109,31 @@ class CertificateIdentity:
     def to_json(self) -> dict[str, str]:
         """The members that the certificate has."""
         return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def read_certificate(data: bytes) -> "Certificate":
+    """A DER certificate whose names and extensions can be read too.
+
+    `cryptography` reads them when they are first asked for, and warns of what it will refuse some
+    day; where a host makes errors of warnings, that is a refusal like any other.
+
+    Raises:
+        VerificationError: `certificate-invalid`.
+    """
+    from cryptography import x509  # not for hosts
+
+    try:
+        certificate = x509.load_der_x509_certificate(data)
+        _ = certificate.extensions, certificate.issuer, certificate.subject
+    except (
+        ValueError,
+        Warning,
+        x509.DuplicateExtension,
+        x509.InvalidVersion,
+        x509.UnsupportedGeneralNameType,
+    ) as error:
+        raise CERTIFICATE_INVALID("the certificate cannot be read") from error
+    return certificate
 
 
 def _issuer(new: str | None, old: bytes | None) -> str:

@@ -14,10 +14,11 @@ from typing import cast
 from miniseal.formats.bundle import BUNDLE_LIMIT, BUNDLE_MALFORMED
 from miniseal.formats.dsse import base64_member
 from miniseal.formats.errors import MinisealError
+from miniseal.formats.extras import need
 from miniseal.formats.members import Members
 from miniseal.formats.strictjson import loads
 from miniseal.verifier.signatures.anchors import TIMESTAMP_INVALID, Anchors
-from miniseal.verifier.signatures.certificate import CERTIFICATE_INVALID
+from miniseal.verifier.signatures.certificate import CERTIFICATE_INVALID, read_certificate
 from miniseal.verifier.signatures.entry import LOG_ENTRY_INVALID, LogEntry
 from miniseal.verifier.signatures.reasons import refusal, unusable
 
@@ -150,13 +151,16 @@ def verified_times(
             `timestamp-invalid`.
         FormatError: `bundle-malformed`.
         UsageError: `trusted-root-invalid`.
+        EnvironmentalError: `extra-missing`.
     """
-    logged = _logged(certificate)
+    need("keyless")
+    leaf = read_certificate(certificate)
+    logged = _logged(leaf)
     times: set[int] = set()
     for cut, stated in material.cuts():
         bundle = _bundle(cut)
         time = _stamped(bundle) if stated is None else datetime.fromtimestamp(stated, UTC)
-        _check_validity(certificate, time)
+        _check_validity(leaf, time)
         root = anchors.at(time, log=material.entry.log, stamped=stated is None, certificate=logged)
         verifier = _verifier(root)
         try:
@@ -207,11 +211,8 @@ def _stamped(bundle: "Bundle") -> datetime:
     return times[0]
 
 
-def _check_validity(der: bytes, time: datetime) -> None:
+def _check_validity(certificate: "Certificate", time: datetime) -> None:
     """Whether the certificate was valid then; sigstore-python asks too, and says less."""
-    from cryptography import x509  # not for hosts
-
-    certificate = x509.load_der_x509_certificate(der)
     start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if not start <= time <= end:
         raise CERTIFICATE_INVALID(
@@ -221,26 +222,23 @@ def _check_validity(der: bytes, time: datetime) -> None:
         )
 
 
-def _logged(der: bytes) -> tuple[bytes, datetime]:
+def _logged(certificate: "Certificate") -> tuple[bytes, datetime]:
     """The log that the certificate says it is in, and since when."""
     from cryptography import x509  # not for hosts
 
+    kind = x509.PrecertificateSignedCertificateTimestamps
     try:
-        extensions = x509.load_der_x509_certificate(der).extensions
-        kind = x509.PrecertificateSignedCertificateTimestamps
-        promises = list(extensions.get_extension_for_class(kind).value)
-    except (
-        ValueError,
-        x509.DuplicateExtension,
-        x509.ExtensionNotFound,
-        x509.UnsupportedGeneralNameType,
-    ) as error:
-        raise CERTIFICATE_INVALID("the certificate is in no log, or cannot be read") from error
+        promises = [
+            (each.log_id, each.timestamp.replace(tzinfo=UTC))
+            for each in certificate.extensions.get_extension_for_class(kind).value
+        ]
+    except (x509.ExtensionNotFound, ValueError) as error:
+        raise CERTIFICATE_INVALID("the certificate is in no log, or at no time") from error
     if len(promises) != 1:
         raise CERTIFICATE_INVALID(
             "the certificate does not name one log", found=str(len(promises)), expected="1"
         )
-    return promises[0].log_id, promises[0].timestamp.replace(tzinfo=UTC)
+    return promises[0]
 
 
 def _timestamps(material: Members) -> list[object]:

@@ -62,6 +62,7 @@ class KeylessVerifier:
                 `timestamp-invalid`; `identity-mismatch` where a key signed.
             FormatError: `bundle-malformed`, `envelope-malformed`, `json-malformed`, `too-large`.
             UsageError: `trusted-root-invalid`, where only sigstore-python sees what is wrong.
+            EnvironmentalError: `extra-missing`.
         """
         read = Bundle.from_bytes(bundle)
         if read.certificate is None:

@@ -17,6 +17,7 @@ from typing import Any, cast
 from miniseal.formats.blob_bundle import BlobBundle
 from miniseal.formats.dsse import Envelope
 from miniseal.formats.errors import MinisealError
+from miniseal.formats.extras import need
 from miniseal.verifier.evidence import SIGNATURE_INVALID
 from miniseal.verifier.signatures.anchors import TIMESTAMP_INVALID, Anchors
 from miniseal.verifier.signatures.body import check_body
@@ -81,7 +82,9 @@ def times_beside_key(anchors: Anchors, material: Material, signature: bytes) -> 
     Raises:
         VerificationError: `log-entry-invalid`, `timestamp-invalid`.
         UsageError: `trusted-root-invalid`.
+        EnvironmentalError: `extra-missing`.
     """
+    need("keyless")
     times: set[int] = set()
     for cut, stated in material.cuts():
         parts = json.loads(cut)["verificationMaterial"]
