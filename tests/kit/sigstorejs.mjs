@@ -1,8 +1,9 @@
-// sigstore-js for tests: signs or verifies one DSSE bundle, as one JSON document on stdin asks.
+// sigstore-js for tests: signs or verifies one bundle, as one JSON document on stdin asks.
 //
 // usage: node sigstorejs.mjs FOLDER sign|verify
 //   FOLDER has node_modules
-//   sign    {payload, payloadType, key} or {payload, payloadType, token, signingConfig}
+//   sign    {payload, payloadType, key} or {payload, payloadType, token, signingConfig}; without
+//           payloadType it is a message signature, keyless alone
 //   verify  {bundle, trustedRoot, key} or {bundle, trustedRoot, subject, issuer}
 // It prints the bundle, or what the verifier says of the signer; a refusal's code and text go to
 // stderr, and the exit code is 1.
@@ -43,7 +44,7 @@ async function sign(asked) {
     : bundleBuilderFromSigningConfig({
         signingConfig: SigningConfig.fromJSON(asked.signingConfig),
         identityProvider: { getToken: async () => asked.token },
-        bundleType: "dsseEnvelope",
+        bundleType: asked.payloadType ? "dsseEnvelope" : "messageSignature",
         fetchOptions,
       });
   const data = Buffer.from(asked.payload, "base64");

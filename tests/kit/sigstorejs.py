@@ -20,7 +20,7 @@ class SigstoreJsError(Exception):
 
 
 class SigstoreJs:
-    """Signs and verifies DSSE bundles."""
+    """Signs and verifies bundles."""
 
     def __init__(self, node: Path, packages: Path, stack: PrivateSigstore) -> None:
         """Name its parts.
@@ -35,12 +35,19 @@ class SigstoreJs:
 
     def sign_with_key(self, statement: bytes, key: Path) -> bytes:
         """A bundle signed with a private key, PEM."""
-        return self._sign(statement, {"key": key.read_text()})
+        return self._sign(statement, {"payloadType": _PAYLOAD_TYPE, "key": key.read_text()})
 
     def sign_as(self, statement: bytes, token: str, signing_config: Path) -> bytes:
         """A keyless bundle."""
+        how = {"payloadType": _PAYLOAD_TYPE, "token": token}
+        return self._sign(
+            statement, {**how, "signingConfig": json.loads(signing_config.read_bytes())}
+        )
+
+    def sign_file_as(self, content: bytes, token: str, signing_config: Path) -> bytes:
+        """A keyless bundle with a message signature."""
         config = json.loads(signing_config.read_bytes())
-        return self._sign(statement, {"token": token, "signingConfig": config})
+        return self._sign(content, {"token": token, "signingConfig": config})
 
     def verify_with_key(self, bundle: bytes, public: Path) -> None:
         """Verify a bundle with a public key, PEM.
@@ -60,9 +67,9 @@ class SigstoreJs:
         subject: str = self._verify(bundle, who)["subject"]
         return subject
 
-    def _sign(self, statement: bytes, how: dict[str, Any]) -> bytes:
-        payload = base64.b64encode(statement).decode()
-        return self._run("sign", {"payload": payload, "payloadType": _PAYLOAD_TYPE, **how})
+    def _sign(self, content: bytes, how: dict[str, Any]) -> bytes:
+        payload = base64.b64encode(content).decode()
+        return self._run("sign", {"payload": payload, **how})
 
     def _verify(self, bundle: bytes, how: dict[str, Any]) -> dict[str, Any]:
         root = json.loads(self._stack.trusted_root.read_bytes())
