@@ -3,10 +3,11 @@
 from contextlib import suppress
 
 from miniseal.formats.errors import MinisealError
-from miniseal.formats.predicates import openvex, provenance, sbom, scai, test_result, vulns
+from miniseal.formats.predicates import link, openvex, provenance, sbom, scai, test_result, vulns
 from miniseal.formats.statement import Statement
 
 READERS = (
+    link.Link.from_json,
     openvex.Document.from_json,
     provenance.Provenance.from_json,
     sbom.Sbom.from_json,

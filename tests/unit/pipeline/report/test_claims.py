@@ -54,6 +54,19 @@ def test_a_statement_that_cannot_be_read_is_listed() -> None:
     ]
 
 
+def test_a_link_is_a_step_and_what_went_into_it() -> None:
+    link: dict[str, object] = {
+        "predicateType": "https://in-toto.io/attestation/link/v0.3",
+        "subject": [{"name": "app.wasm"}],
+        "predicate": {"name": "build", "materials": [{"name": "source"}, {"name": "toolchain"}]},
+    }
+
+    (row,) = evidence_of(replace(released(), statements=(link,)))
+
+    assert (row.name, row.says) == ("Step", "build, from source and toolchain")
+    assert row.subjects == ("app.wasm",)
+
+
 def test_checks_are_found_by_name() -> None:
     claims = claims_of(released())
 
