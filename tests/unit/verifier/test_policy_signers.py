@@ -107,6 +107,7 @@ def test_github_is_known_by_issuer_and_by_workflow(issuer: str, identity: str) -
         *("*", "**", "https://*", "https://github.com*", "https://github.com/*", "*.yml"),
         *("https://github.com/acme*", "https://*/acme/ci/x", "https://github.com/*/ci/x"),
         *("*@*", "alice@*", "alice@*.example", "*@acme*", "spiffe://*", "h*s://github.com/acme/x"),
+        *("https://ci.example/acme/ x*", "https://ci.example/acme/" + "x" * 2048),
     ],
 )
 def test_a_pattern_that_does_not_fix_who_is_refused(pattern: str) -> None:
@@ -154,12 +155,14 @@ def test_a_keyless_signer_needs_trust() -> None:
         ("https://tuf", "http://tuf", "trust.tuf.url"),
         ("https://tuf.example", "https://user:pass@tuf.example", "trust.tuf.url"),
         ("/sigstore", "/sigstore?a=b", "trust.tuf.url"),
+        ("/sigstore", "/*", "trust.tuf.url"),
         ("https://tuf.example/sigstore", "file:///etc", "trust.tuf.url"),
         ('"1.root.json"', '"../1.root.json"', "trust.tuf.root"),
         ('"1.root.json"', '"root.json"', "no TUF root"),
         ('"1.root.json"', '"acme.pub"', "not JSON"),
         ('.root.json"', '.root.json"\ntarget = "../x"', "trust.tuf.target"),
         ('.root.json"', '.root.json"\ntarget = "/x"', "trust.tuf.target"),
+        ('.root.json"', '.root.json"\ntarget = "a*"', "trust.tuf.target"),
         ('.root.json"', '.root.json"\ntarget = ""', "trust.tuf.target"),
     ],
 )
