@@ -5,6 +5,7 @@ median says how much the rest of the machine got in the way.
 """
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -13,7 +14,27 @@ from pathlib import Path
 from statistics import median
 from typing import Self
 
-__all__ = ["Action", "Sample", "Series", "interleave", "process", "show", "show_fact", "show_ratio"]
+__all__ = [
+    "Action",
+    "Sample",
+    "Series",
+    "interleave",
+    "peak_memory",
+    "process",
+    "show",
+    "show_fact",
+    "show_ratio",
+]
+
+# A process inherits the peak of the one that started it, so a small one stands between.
+_PEAK = """
+import os, resource, sys
+quiet = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_WRONLY, 0) for fd in (1, 2)]
+number = os.posix_spawn(sys.argv[1], sys.argv[1:], dict(os.environ), file_actions=quiet)
+if os.waitpid(number, 0)[1]:
+    sys.exit(1)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +90,17 @@ def process(
         said = "" if talk is None else f":\n{talk.read_text(encoding='utf-8')}"
         raise RuntimeError(f"{' '.join(arguments)[:300]} ended with {status >> 8}{said}")
     return Sample(cpu=usage.ru_utime + usage.ru_stime, wall=wall)
+
+
+def peak_memory(*words: str | Path, environ: Mapping[str, str] | None = None) -> str:
+    """The most memory that a program held at once, as text in MiB."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", _PEAK, *map(os.fspath, words)],
+        env=dict(environ or os.environ),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return f"{int(done.stdout) / 1024:.0f} MiB"
 
 
 def interleave(actions: Mapping[str, Action], *, rounds: int) -> dict[str, Series]:

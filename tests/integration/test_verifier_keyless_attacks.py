@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from kit.fakesigstore import GITHUB, SUBJECT, FakeSigstore
 from kit.hosts import install_code
@@ -142,9 +143,7 @@ def _other_type(bundle: dict[str, Any]) -> None:
 
 def _with_root(bundle: dict[str, Any]) -> None:
     material = bundle["verificationMaterial"]
-    root = FakeSigstore().root.public_bytes(
-        __import__("cryptography").hazmat.primitives.serialization.Encoding.DER
-    )
+    root = FakeSigstore().root.public_bytes(Encoding.DER)
     chain = [material.pop("certificate"), {"rawBytes": base64.b64encode(root).decode()}]
     material["x509CertificateChain"] = {"certificates": chain}
 

