@@ -147,6 +147,28 @@ class Verifier:
                 return ()
             raise
 
+    def summary(self, app_id: str) -> bytes:
+        """The signed verification summary that this host wrote when it admitted a program.
+
+        Raises:
+            VerificationError: `not-installed`, `summary-missing`, or as the state is found.
+            EnvironmentalError: `state-unreadable`.
+        """
+        from miniseal.verifier.host.summary import read_summary  # not to load
+
+        return read_summary(self._reader, app_id)
+
+    def public_key(self) -> bytes:
+        """PEM of the key that the host's verification summaries verify with.
+
+        Raises:
+            VerificationError: `not-installed`, before the first admission.
+            EnvironmentalError: `host-key-unusable`, `state-unreadable`.
+        """
+        from miniseal.verifier.host.summary import HostKey  # not to load
+
+        return HostKey.read(self._state).public_pem
+
     def trust_material(self) -> bytes | None:
         """The trust material of the state, as it was accepted, or None where there is none.
 
