@@ -22,9 +22,9 @@ from miniseal.formats.statement import Statement, Subject
 from miniseal.verifier.evidence import Evidence
 from miniseal.verifier.host.audit import Anchor
 from miniseal.verifier.host.files import read
-from miniseal.verifier.host.head import HEAD_MALFORMED
-from miniseal.verifier.host.reader import NOT_INSTALLED, StateReader
-from miniseal.verifier.host.record import Blob
+from miniseal.verifier.host.head import HEAD_MALFORMED, Head
+from miniseal.verifier.host.reader import NOT_INSTALLED, StateReader, record_of
+from miniseal.verifier.host.record import Blob, Record
 from miniseal.verifier.host.state import State
 from miniseal.verifier.policy.policy import Policy
 from miniseal.verifier.summary import passed
@@ -218,13 +218,20 @@ def read_summary(reader: StateReader, app_id: str) -> bytes:
         VerificationError: `not-installed`, `summary-missing`, or as the state is found.
         EnvironmentalError: `state-unreadable`.
     """
-    record = reader.record(reader.head(), app_id)
+
+    def read_one(head: Head) -> bytes:
+        blob = _summary_of(reader.record(head, app_id))
+        return reader.blob(blob, f"the summary of {app_id}")
+
+    return reader.steadily(read_one, record_of(app_id))
+
+
+def _summary_of(record: Record) -> Blob:
     for evidence in record.evidence:
         entry = Members(evidence, "record.evidence", HEAD_MALFORMED)
         if entry.value("predicateType") == PREDICATE_TYPE and not entry.items("signers"):
-            blob = Blob(digest=entry.digest("bundle"), size=entry.integer("size"))
-            return reader.blob(blob, f"the summary of {app_id}")
-    raise SUMMARY_MISSING("the admission was not summed up", found=app_id)
+            return Blob(digest=entry.digest("bundle"), size=entry.integer("size"))
+    raise SUMMARY_MISSING("the admission was not summed up", found=record.app_id)
 
 
 def _check_rights(status: os.stat_result) -> None:
