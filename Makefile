@@ -2,11 +2,14 @@
 BIN := .venv/bin
 PY ?= python3
 JOBS ?= auto
+FLIPS ?= 1000000
+EACH ?= 60
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 SERVICES := cd tests && exec python -m services.build
+SERVED := tests/integration tests/interop
 
-.PHONY: setup demo test services check bench docs lock
+.PHONY: setup demo test services check bench fuzz docs lock
 
 setup: .venv/.ready ## .venv with everything, by hash
 
@@ -17,13 +20,13 @@ test: setup ## every test, in parallel; what they run beside them is built meanw
 	@$(SERVICES) --packages
 	@($(SERVICES)) >.services.log 2>&1 & builder=$$!; failed=0; \
 	trap 'kill $$builder 2>/dev/null' EXIT; trap 'exit 130' INT TERM; \
-	pytest -n $(JOBS) --dist worksteal -q --ignore tests/integration || failed=$$?; \
+	pytest -n $(JOBS) --dist worksteal -q $(SERVED:%=--ignore %) || failed=$$?; \
 	if kill -0 $$builder 2>/dev/null; then echo "waiting for services: see .services.log"; fi; \
 	wait $$builder || { tail -40 .services.log; exit 1; }; \
-	pytest -n $(JOBS) --dist worksteal -q tests/integration || failed=$$?; \
+	pytest -n $(JOBS) --dist worksteal -q $(SERVED) || failed=$$?; \
 	exit $$failed
 
-services: setup ## what the tests run beside them: Debian packages, a Dagger engine, a base image
+services: setup ## what the tests run beside them: Debian packages, a Sigstore, a Dagger engine, ...
 	@$(SERVICES)
 
 check: setup ## lint, types, architecture, dependencies, spelling, generated docs
@@ -31,6 +34,12 @@ check: setup ## lint, types, architecture, dependencies, spelling, generated doc
 
 bench: setup ## ratios against a floor or a peer in one run, from an installed wheel
 	python tests/benchmarks/run.py
+
+fuzz: setup ## FLIPS bits of signed bundles changed, then each fuzz target for EACH seconds
+	MINISEAL_FLIPS=$(FLIPS) pytest -n $(JOBS) -q tests/unit/verifier/test_mutation.py
+	for target in tests/fuzz/fuzz_*.py; do \
+	PYTHONPATH=tests python tests/fuzz/run.py --seconds $(EACH) $$(basename $$target .py | cut -c6-) || exit 1; \
+	done
 
 docs: setup ## write docs/reference from the code
 	python docs/generate.py

@@ -2,8 +2,11 @@
 
 from contextlib import suppress
 
+from kit.fakesigstore import FakeSigstore
 from miniseal.formats.errors import MinisealError
 from miniseal.verifier.signatures.certificate import CertificateIdentity
+
+SEEDS = [FakeSigstore().leaf().certificate or b""]
 
 
 def fuzz_one(data: bytes) -> None:

@@ -7,9 +7,10 @@ from kit.fakesigstore import FakeSigstore
 from miniseal.formats.errors import MinisealError
 from miniseal.verifier.signatures.keyless import KeylessVerifier
 
-FAKE = FakeSigstore()
+FAKE = FakeSigstore("fuzz")
 BUNDLE = json.dumps(FAKE.dsse(FAKE.leaf(), b'{"a":1}', stamped=True)).encode()
 VERIFIER = KeylessVerifier(json.dumps(FAKE.trusted_root()).encode())
+SEEDS = [BUNDLE]
 SIGNED = VERIFIER.verify(BUNDLE)
 
 

@@ -1,8 +1,9 @@
 """Run one fuzz target on random damage of some files: `run.py TARGET [--seconds N] [SEED ...]`.
 
-`TARGET` is the name of a module beside this one, without `fuzz_`. The seed of the randomness is
-printed, and so is the input that broke the target. The unit tests run every target too, with
-hypothesis; this is for longer runs. It measures no coverage.
+`TARGET` is the name of a module beside this one, without `fuzz_`. It may have `SEEDS` of its own, for
+when no files are given, and may want `tests` in PYTHONPATH. The seed of the randomness is printed,
+and so is the input that broke the target. The unit tests run every target too, with hypothesis;
+this is for longer runs. It measures no coverage.
 """
 
 import argparse
@@ -58,11 +59,12 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--random", type=int, default=time.time_ns())
     options = parser.parse_args(arguments)
-    target = importlib.import_module(f"fuzz_{options.target}").fuzz_one
-    seeds = [path.read_bytes() for path in options.seeds] or [b""]
+    module = importlib.import_module(f"fuzz_{options.target}")
+    own: list[bytes] = getattr(module, "SEEDS", [b""])
+    seeds = [path.read_bytes() for path in options.seeds] or own
     sys.stdout.write(f"--random {options.random}\n")
     rng = random.Random(options.random)  # noqa: S311 - randomness to be repeated, not secret
-    count = fuzz(target, seeds, seconds=options.seconds, rng=rng)
+    count = fuzz(module.fuzz_one, seeds, seconds=options.seconds, rng=rng)
     sys.stdout.write(f"{count} inputs\n")
 
 
