@@ -12,10 +12,21 @@ from typing import Any, cast
 
 from kit.packages import POLICY, key
 from miniseal.formats.bundle import Bundle
-from miniseal.formats.dsse import Envelope
+from miniseal.formats.dsse import IN_TOTO_PAYLOAD_TYPE, Envelope, pae
+from miniseal.formats.layout import PACKAGE, Layout, LayoutStep
 from miniseal.verifier.policy.policy import Policy
 
-__all__ = ["FILES", "GITHUB", "PERSON", "TRUST", "WHOLE", "keyless", "read", "toml"]
+__all__ = [
+    "FILES",
+    "GITHUB",
+    "PERSON",
+    "TRUST",
+    "WHOLE",
+    "keyless",
+    "read",
+    "signed_layout",
+    "toml",
+]
 
 TRUST = '[trust]\ntrusted_root = "root.json"\n\n'
 GITHUB = """\
@@ -83,11 +94,29 @@ WHOLE = (
 )
 """With all kinds of signers and all kinds of rules."""
 
-_ENVELOPE = Envelope(payload=b"{}", payload_type="application/vnd.in-toto+json", signatures=(b"x",))
+
+def signed_layout(
+    signer: str = "acme", *, expires: str = "2099-01-01T00:00:00Z", threshold: int = 1
+) -> bytes:
+    """A layout of one step, for the key ids that `WHOLE` knows."""
+    rules = (("ALLOW", "*"), ("DISALLOW", "*"))
+    step = LayoutStep(
+        name="pack",
+        materials=rules,
+        products=(("REQUIRE", PACKAGE), *rules),
+        functionaries=("aaaaaaaa", "bbbbbbbb", "cccccccc"),
+        threshold=threshold,
+    )
+    payload = Layout(steps=(step,), expires=expires).to_bytes()
+    signature = key(signer).sign(pae(IN_TOTO_PAYLOAD_TYPE, payload))
+    envelope = Envelope(payload=payload, payload_type=IN_TOTO_PAYLOAD_TYPE, signatures=(signature,))
+    return Bundle(envelope=envelope).to_bytes()
+
+
 FILES: Mapping[str, bytes] = {
     **{f"{name}.pub": key(name).public_pem for name in ("acme", "scanner", "second")},
     "keys/one.pub": key("one").public_pem,
-    "layouts/tip.json": Bundle(envelope=_ENVELOPE).to_bytes(),
+    "layouts/tip.json": signed_layout(),
     "root.json": json.dumps(
         {
             "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",

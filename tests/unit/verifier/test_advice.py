@@ -1,7 +1,7 @@
 import pytest
 
 from kit.packages import NOW, POLICY
-from kit.policies import GITHUB, PERSON, TRUST, WHOLE, keyless, read
+from kit.policies import FILES, GITHUB, PERSON, TRUST, WHOLE, keyless, read, signed_layout
 from miniseal.formats.times import from_text
 from miniseal.verifier.policy.advice import warnings
 
@@ -167,6 +167,33 @@ def test_a_verification_alone_is_warned_of() -> None:
 )
 def test_what_a_whole_policy_leaves_open_is_warned_of(old: str, new: str, warning: str) -> None:
     assert any(warning in line for line in advice(WHOLE.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("layout", "warning"),
+    [
+        (FILES["layouts/tip.json"].replace(b"Y", b"Z", 1), "nothing follows the layout"),
+        (signed_layout("scanner"), "is not signed with a key that the policy accepts"),
+        (signed_layout(expires="2026-01-01T00:00:00Z"), "the layout has expired"),
+        (signed_layout(expires="2026-12-01T00:00:00Z"), "from 2026-12-01T00:00:00Z on"),
+        (signed_layout(threshold=3), "takes 3 functionaries, and layout.functionaries has 2"),
+    ],
+    ids=["no layout", "a stranger's", "expired", "about to expire", "too few"],
+)
+def test_a_layout_that_nothing_can_follow_is_warned_of(layout: bytes, warning: str) -> None:
+    said = warnings(read(WHOLE, {"layouts/tip.json": layout}), now=NOW)
+
+    assert any(warning in line for line in said), said
+
+
+def test_a_key_id_of_no_step_is_warned_of() -> None:
+    said = advice(WHOLE.replace("bbbbbbbb", "dddddddd"))
+
+    assert any("no step of layouts/tip.json is for dddddddd" in line for line in said)
+
+
+def test_a_layout_that_can_be_followed_is_not_warned_of() -> None:
+    assert not [line for line in advice(WHOLE) if "tip.json" in line]
 
 
 def test_a_layout_by_others_than_publishers_is_not_warned_of() -> None:

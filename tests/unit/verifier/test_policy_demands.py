@@ -70,7 +70,6 @@ def test_every_rule_refuses_a_signer_that_is_not_there(rule: str) -> None:
         ('signers = ["acme"]\nfunctionaries', "signers = []\nfunctionaries", "layout.signers"),
         ('signers = ["acme"]\nfunctionaries', 'signers = ["ci"]\nfunctionaries', "layout.signers"),
         ('{aaaaaaaa = "ci", bbbbbbbb = "acme"}', "{}", "layout.functionaries"),
-        ('bbbbbbbb = "acme"', 'bbbbbbbb = "ci"', "layout.functionaries"),
         ('bbbbbbbb = "acme"', '"" = "acme"', "layout.functionaries"),
         ('"layouts/tip.json"', '"../tip.json"', "layout.file"),
     ],
@@ -122,6 +121,27 @@ def test_a_rebuilder_that_cannot_be_the_publisher_is_somebody_else(old: str, new
     start = SAME.index("[signer.rebuilder-two]")
 
     assert read(SAME[:start] + SAME[start:].replace(old, new, 1))
+
+
+TWO = '[signer.two]\nkeys = [{file = "scanner.pub"}, {file = "second.pub"}]\nthreshold = 2\n\n'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where"),
+    [
+        ('{signer = "store"', '{signer = "two"', "verification.verifiers takes one signature"),
+        ('signers = ["acme"]\nfunct', 'signers = ["two"]\nfunct', "layout.signers takes one"),
+    ],
+)
+def test_a_threshold_that_nobody_would_ask_is_refused(old: str, new: str, where: str) -> None:
+    text = WHOLE.replace(old, new).replace("[signer.store]", f"{TWO}[signer.store]")
+
+    assert where in refusal(text)
+    assert read(text.replace("threshold = 2\n", ""))
+
+
+def test_several_key_ids_may_stand_for_one_signer() -> None:
+    assert read(WHOLE.replace('bbbbbbbb = "acme"', 'bbbbbbbb = "ci"'))
 
 
 def test_rebuilders_without_builders_of_their_own_can_never_agree() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from miniseal.formats.times import to_text
 from miniseal.verifier.policy import model
 from miniseal.verifier.policy.doubts import signer_doubts, trust_doubts
+from miniseal.verifier.policy.layouts import layout_doubts
 from miniseal.verifier.policy.patterns import seconds
 from miniseal.verifier.policy.policy import Policy
 
@@ -36,7 +37,7 @@ def warnings(policy: Policy, *, now: int) -> tuple[str, ...]:
         *(
             f"{each.apps}: {text}"
             for each in policy.namespaces
-            for text in _namespace(each, document)
+            for text in _namespace(each, policy, now)
         ),
     )
 
@@ -78,8 +79,8 @@ def _shared(policy: Policy) -> Iterator[str]:
             yield f"signers {' and '.join(names)} have a key in common: one may speak for the other"
 
 
-def _namespace(namespace: model.Namespace, document: model.Document) -> Iterator[str]:
-    require = namespace.require
+def _namespace(namespace: model.Namespace, policy: Policy, now: int) -> Iterator[str]:
+    require, document = namespace.require, policy.document
     if namespace.apps.count(".") == 1 and namespace.apps.endswith(".*"):
         yield "covers everybody below one name: a publisher here may call itself by others' names"
     yield from _build(namespace, document)
@@ -88,10 +89,9 @@ def _namespace(namespace: model.Namespace, document: model.Document) -> Iterator
     yield from _timeless(namespace, document)
     if require.verification is not None:
         yield from _verification(require)
-    if require.layout is not None and {*require.layout.functionaries.values()} <= {
-        *namespace.publishers
-    }:
-        yield "every step of the layout is a publisher's own word"
+    if require.layout is not None:
+        publishers = namespace.publishers
+        yield from layout_doubts(require.layout, publishers, policy, now=now, soon=_SOON)
 
 
 def _build(namespace: model.Namespace, document: model.Document) -> Iterator[str]:

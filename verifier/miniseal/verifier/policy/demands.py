@@ -144,6 +144,7 @@ def _check_verification(where: str, rule: Verification, document: Document) -> N
     check_unique(f"{where}.verifiers", (f"{each.id} by {each.signer}" for each in rule.verifiers))
     for each in rule.verifiers:
         check_signers(f"{where}.verifiers", (each.signer,), document)
+        _check_single(f"{where}.verifiers", each.signer, document)
         check_exact(f"{where}.verifiers", each.id)
     check_age(f"{where}.max_age", rule.max_age)
     check_texts(f"{where}.levels", rule.levels)
@@ -157,13 +158,22 @@ def _check_layout(where: str, rule: Layout, document: Document) -> None:
         if not document.signer[name].keys:
             expected = "a signer with keys, as layouts are signed with one"
             raise invalid(f"{where}.signers", "can never be met by a keyless one", name, expected)
+        _check_single(f"{where}.signers", name, document)
     where = f"{where}.functionaries"
     if not rule.functionaries:
         raise invalid(where, "is empty", expected="the layout's key ids, each with a signer's name")
     for key_id in rule.functionaries:
         check_exact(where, key_id)
-    # One person under two key ids would meet a threshold of two.
-    check_signers(where, rule.functionaries.values(), document)
+    # several key ids of one signer are one person to `checks.layout`
+    check_signers(where, dict.fromkeys(rule.functionaries.values()), document)
+
+
+def _check_single(where: str, name: str, document: Document) -> None:
+    """Refuse a signer whose threshold would not be asked: one signature alone is looked at."""
+    threshold = document.signer[name].threshold
+    if threshold > 1:
+        expected = "a signer with a threshold of 1, since one signature decides"
+        raise invalid(where, "takes one signature, not a threshold", threshold, expected)
 
 
 _CHECKS: dict[str, Callable[[str, Any, Document], None]] = {

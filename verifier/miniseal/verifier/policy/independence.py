@@ -48,8 +48,6 @@ def _demands(namespace: Namespace) -> list[tuple[str, tuple[str, ...], tuple[str
         # one verifier may have several ids
         names = tuple(dict.fromkeys(each.signer for each in require.verification.verifiers))
         demands += [("verification.verifiers", (name,), namespace.publishers) for name in names]
-    if require.layout is not None:
-        demands.append(("layout.functionaries", tuple(require.layout.functionaries.values()), ()))
     return demands
 
 
