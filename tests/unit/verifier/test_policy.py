@@ -94,6 +94,7 @@ def test_a_schema_is_made() -> None:
         ('"acme.pub"}]', '"acme.pub"}]\nthreshold = 2', "signer.acme.threshold"),
         ('"acme.pub"}]', '"acme.pub"}]\nthreshold = 0', "signer.acme.threshold"),
         ('"acme.pub"}', '"acme.pub", not_after = 2027-01-01}', "signer.acme.keys"),
+        ('"acme.pub"}', '"acme.pub", not_after = 2027-01-01T00:00:00+01:00}', "not_after"),
         ('"acme.pub"}]', '"acme.pub"}]\nissuer = "https://x"', "signer.acme.issuer"),
         ('file = "acme.pub"', 'file = "../acme.pub"', "signer.acme.keys"),
         ('file = "acme.pub"', 'file = "/etc/acme.pub"', "signer.acme.keys"),

@@ -121,6 +121,7 @@ def test_a_pattern_that_does_not_fix_who_is_refused(pattern: str) -> None:
     [
         *("*@acme.example", "build-*@acme.example", "alice@acme.example"),
         *("spiffe://acme.example/ns/*", "https://gitlab.example/acme/*", "https://ci.example/a/b"),
+        "build-service",
     ],
 )
 def test_a_pattern_that_fixes_who_is_read(pattern: str) -> None:
