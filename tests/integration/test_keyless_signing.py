@@ -1,21 +1,30 @@
 """Signing with an identity, against a private Sigstore that runs on loopback."""
 
+import base64
 import json
+import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_public_key,
+)
 from id._internal.oidc import ambient
 
 from kit.commands import Run, run_miniseal
 from kit.layouts import attached, tags
 from kit.sigstore import PrivateSigstore
 from miniseal.attestations import KeylessSigner, sign_statement
-from miniseal.attestations.signers.token import Tokens
-from miniseal.formats.errors import EnvironmentalError, MinisealError, UsageError
+from miniseal.formats.errors import EnvironmentalError, UsageError
 from miniseal.formats.statement import Statement, Subject
 from miniseal.verifier.signatures.certificate import CertificateIdentity
 from miniseal.verifier.signatures.keyless import KeylessVerifier
@@ -82,9 +91,7 @@ class TestSigning:
             signer.identity.subject,
         )
 
-    def test_an_identity_shows_itself_to_people_and_programs(
-        self, inside: PrivateSigstore
-    ) -> None:
+    def test_an_identity_shows_itself_to_people_and_programs(self, inside: PrivateSigstore) -> None:
         signer = opened(inside)
         who, issuer = inside.identity("email"), inside.issuer_url("email")
 
@@ -104,6 +111,19 @@ class TestSigning:
         certificates = {_certificate(sign_statement(STATEMENT, signer)) for _ in range(2)}
 
         assert len(certificates) == 1
+
+    def test_many_threads_may_sign_at_once(self, inside: PrivateSigstore) -> None:
+        signer = opened(inside)
+        threads, found = [], list[bytes]()
+        for _ in range(4):  # started here, not by a pool: they have to be inside as well
+            work = threading.Thread(target=lambda: found.append(sign_statement(STATEMENT, signer)))
+            work.start()
+            threads.append(work)
+        for thread in threads:
+            thread.join()
+
+        assert len(set(map(_certificate, found))) == 1
+        assert len(set(found)) == 4
 
     def test_nothing_is_asked_for_before_something_is_signed(
         self, sigstore: PrivateSigstore
@@ -164,9 +184,7 @@ class TestTokens:
         browser.chmod(0o700)
         monkeypatch.setenv("BROWSER", str(browser))
 
-        signer = KeylessSigner.open(
-            trust_config=inside.trust_config.read_bytes(), interactive=True
-        )
+        signer = KeylessSigner.open(trust_config=inside.trust_config.read_bytes(), interactive=True)
 
         assert signer.identity.subject == inside.identity("email")
 
@@ -224,32 +242,278 @@ class TestNewCertificate:
 
         assert error.value.code == "token-invalid"
 
+    def test_a_ci_system_gives_the_next_token(
+        self, inside: PrivateSigstore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        signer = in_a_long_job(inside, monkeypatch)
+
+        assert sign_statement(STATEMENT, signer)
+
+    def test_a_next_token_of_another_identity_is_not_used(
+        self, inside: PrivateSigstore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        other = "acme/other/.github/workflows/w.yml@refs/heads/main"
+        signer = in_a_long_job(inside, monkeypatch, job_workflow_ref=other)
+
+        with pytest.raises(EnvironmentalError, match="another identity") as error:
+            sign_statement(STATEMENT, signer)
+
+        assert error.value.code == "signature-wrong"
+        assert other in str(error.value.found)
+
+
+def _services(config: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = config["signingConfig"][name]
+    assert found
+    return found
+
+
+def nowhere(name: str) -> Change:
+    """A service where nobody listens."""
+
+    def change(config: dict[str, Any]) -> None:
+        _services(config, name)[0]["url"] = "http://127.0.0.1:9/"
+
+    return change
+
+
+def ended(name: str) -> Change:
+    """A service whose time is over."""
+
+    def change(config: dict[str, Any]) -> None:
+        _services(config, name)[0]["validFor"] = {
+            "start": "2020-01-01T00:00:00Z",
+            "end": "2021-01-01T00:00:00Z",
+        }
+
+    return change
+
+
+def any_timestamp(config: dict[str, Any]) -> None:
+    ended("tsaUrls")(config)
+    config["signingConfig"]["tsaConfig"] = {"selector": "ANY"}
+
+
+def other_log(config: dict[str, Any]) -> None:
+    """The trusted root knows the log by another key."""
+    for log in config["trustedRoot"]["tlogs"]:
+        log["publicKey"]["rawBytes"] = _other_key(log["publicKey"]["rawBytes"])
+
+
+def _other_key(spki: str) -> str:
+    data = base64.b64decode(spki)
+    raw = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+    if isinstance(load_der_public_key(data), Ed25519PublicKey):
+        other = Ed25519PrivateKey.generate().public_key().public_bytes(*raw)
+    else:
+        other = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(*raw)
+    return base64.b64encode(other).decode()
+
+
+def other_ct(config: dict[str, Any]) -> None:
+    """The trusted root knows no certificate log."""
+    config["trustedRoot"]["ctlogs"] = []
+
+
+class TestServices:
+    @pytest.mark.parametrize("version", [2, 1])
+    @pytest.mark.parametrize("name", ["caUrls", "rekorTlogUrls"])
+    def test_one_that_does_not_answer_is_an_error(
+        self, inside: PrivateSigstore, name: str, version: int
+    ) -> None:
+        config = changed(inside, nowhere(name), version=version)
+        signer = KeylessSigner.open(trust_config=config, token=inside.token("email"))
+
+        with pytest.raises(EnvironmentalError, match="Sigstore cannot be used") as error:
+            sign_statement(STATEMENT, signer)
+
+        assert error.value.code == "signer-unavailable"
+
     @pytest.mark.parametrize(
-        ("claims", "code"),
-        [({}, None), ({"job_workflow_ref": "acme/other/.github/w.yml@main"}, "signature-wrong")],
-        ids=["the same", "another"],
+        ("version", "said"), [(2, "signed timestamp"), (1, "timestamp authority did not sign")]
     )
-    def test_a_ci_systems_next_token_has_to_be_of_the_same_identity(
+    def test_a_timestamp_authority_that_does_not_answer_is_an_error(
+        self, inside: PrivateSigstore, version: int, said: str
+    ) -> None:
+        stamped = json.loads(inside.trust_config.read_bytes())["signingConfig"]
+
+        def change(config: dict[str, Any]) -> None:
+            config["signingConfig"]["tsaUrls"] = stamped["tsaUrls"]
+            config["signingConfig"]["tsaConfig"] = stamped["tsaConfig"]
+            nowhere("tsaUrls")(config)
+
+        config = changed(inside, change, version=version)
+        signer = KeylessSigner.open(trust_config=config, token=inside.token("email"))
+
+        with pytest.raises(EnvironmentalError, match=said) as error:
+            sign_statement(STATEMENT, signer)
+
+        assert error.value.code == "signer-unavailable"
+
+    def test_an_issuer_that_fulcio_does_not_know_is_an_error(self, inside: PrivateSigstore) -> None:
+        signer = opened(inside, iss="https://issuer.example.com")
+
+        with pytest.raises(EnvironmentalError) as error:
+            sign_statement(STATEMENT, signer)
+
+        assert error.value.code == "signer-unavailable"
+        assert "400" in str(error.value.found)
+
+    @pytest.mark.parametrize("change", [other_log, other_ct])
+    def test_a_trusted_root_that_is_of_another_instance_is_an_error(
+        self, inside: PrivateSigstore, change: Change
+    ) -> None:
+        config = changed(inside, change)
+        signer = KeylessSigner.open(trust_config=config, token=inside.token("email"))
+
+        with pytest.raises(EnvironmentalError) as error:
+            sign_statement(STATEMENT, signer)
+
+        assert error.value.code in {"signer-unavailable", "signature-wrong"}
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            ended("caUrls"),
+            ended("rekorTlogUrls"),
+            ended("tsaUrls"),
+            any_timestamp,
+            lambda config: config.pop("signingConfig"),
+            lambda config: config.pop("trustedRoot"),
+            lambda config: config.update(mediaType="another"),
+            lambda config: config["signingConfig"].update(mediaType="another"),
+        ],
+        ids=["fulcio", "rekor", "tsa", "any tsa", "no signing", "no root", "type", "signing type"],
+    )
+    def test_a_configuration_that_cannot_be_used_is_refused_at_once(
+        self, sigstore: PrivateSigstore, change: Change
+    ) -> None:
+        with pytest.raises(UsageError) as error:
+            KeylessSigner.open(
+                trust_config=changed(sigstore, change), token=sigstore.token("email")
+            )
+
+        assert error.value.code == "trust-config-invalid"
+
+    @pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"\xff", b"{" * 100_000])
+    def test_what_is_no_configuration_is_refused(
+        self, sigstore: PrivateSigstore, data: bytes
+    ) -> None:
+        with pytest.raises(UsageError) as error:
+            KeylessSigner.open(trust_config=data, token=sigstore.token("email"))
+
+        assert error.value.code == "trust-config-invalid"
+
+    def test_an_instance_without_a_login_is_no_place_to_log_in(
+        self, sigstore: PrivateSigstore
+    ) -> None:
+        def change(config: dict[str, Any]) -> None:
+            config["signingConfig"]["oidcUrls"] = []
+
+        with pytest.raises(UsageError) as error:
+            KeylessSigner.open(trust_config=changed(sigstore, change), interactive=True)
+
+        assert error.value.code == "trust-config-invalid"
+
+
+class TestCommandLine:
+    APP = "com.example.tip"
+
+    def test_a_release_is_signed_by_one_certificate_and_verified_by_itself(
         self,
         inside: PrivateSigstore,
-        monkeypatch: pytest.MonkeyPatch,
-        claims: dict[str, object],
-        code: str | None,
+        project: Callable[[str], Path],
+        vulnerability_db: Path,
+        tmp_path: Path,
     ) -> None:
-        for name, value in inside.actions_environ(exp=int(time.time()) + 2).items():
-            monkeypatch.setenv(name, value)
-        signer = later(KeylessSigner.open(trust_config=inside.trust_config.read_bytes()))
-        assert signer.identity
-        await_end(signer)
-        for name, value in inside.actions_environ(**claims).items():
-            monkeypatch.setenv(name, value)
+        layout = tmp_path / "registry"
 
-        try:
-            sign_statement(STATEMENT, signer)
-        except MinisealError as error:
-            assert error.code == code
-        else:
-            assert code is None
+        released = self.run(
+            inside,
+            *("release", project("tip"), "--to", f"oci:{layout}"),
+            *("--vulnerability-db", vulnerability_db),
+        ).ok()
+
+        assert released["published"] is True
+        (version,) = [tag for tag in tags(layout) if "-" not in tag]
+        found = attached(layout, tags(layout)[version])
+        materials = [each.bundle["verificationMaterial"] for each in found]
+        assert len({each["certificate"]["rawBytes"] for each in materials}) == 1
+        assert all(each["tlogEntries"] for each in materials)
+        assert len(found) == len(released["evidence"])
+
+    @pytest.mark.parametrize("word", ["sign", "attest"])
+    def test_a_statement_is_signed_by_an_identity(
+        self, inside: PrivateSigstore, released: Path, tmp_path: Path, word: str
+    ) -> None:
+        layout = Path(shutil.copytree(released / "registry-tip", tmp_path / "registry"))
+        (version,) = [tag for tag in tags(layout) if "-" not in tag]
+        (tmp_path / "predicate.json").write_text("{}")
+        said = ("--predicate", tmp_path / "predicate.json", "--type", "https://example.com/v1")
+
+        result = self.run(
+            inside, word, f"oci:{layout}:{version}", *(said if word == "attest" else ())
+        ).ok()
+
+        assert result["key"] is None
+        assert result["identity"] == inside.identity("github")
+        assert result["issuer"] == inside.issuer_url("github")
+
+    def test_a_token_that_is_over_ends_a_release_before_it_begins(
+        self,
+        sigstore: PrivateSigstore,
+        project: Callable[[str], Path],
+        vulnerability_db: Path,
+        tmp_path: Path,
+    ) -> None:
+        token = sigstore.token("email", exp=1_700_000_000)
+
+        run = run_miniseal(
+            *("release", project("tip"), "--to", f"oci:{tmp_path / 'registry'}", "--keyless"),
+            *("--trust-config", sigstore.trust_config, "--identity-token", token),
+            *("--vulnerability-db", vulnerability_db),
+        )
+
+        assert token not in str(run.refused("token-invalid", 2))
+        assert not (tmp_path / "registry").exists()
+
+    def test_a_service_that_fails_is_one_clear_error(
+        self, inside: PrivateSigstore, released: Path, tmp_path: Path
+    ) -> None:
+        layout = Path(shutil.copytree(released / "registry-tip", tmp_path / "registry"))
+        (version,) = [tag for tag in tags(layout) if "-" not in tag]
+        config = tmp_path / "config.json"
+        config.write_bytes(changed(inside, nowhere("tsaUrls")))
+
+        run = run_miniseal(
+            *("sign", f"oci:{layout}:{version}", "--keyless", "--trust-config", config),
+            *("--identity-token", inside.token("email")),
+        )
+
+        run.refused("signer-unavailable", 2)
+        assert run.stderr == ""
+
+    @staticmethod
+    def run(stack: PrivateSigstore, *words: str | Path) -> Run:
+        return run_miniseal(
+            *words,
+            *("--keyless", "--trust-config", stack.trust_config),
+            *("--identity-token", stack.token("github")),
+        )
+
+
+def in_a_long_job(
+    stack: PrivateSigstore, monkeypatch: pytest.MonkeyPatch, **claims: object
+) -> KeylessSigner:
+    """A signer whose first token and certificate are over; the next has these claims."""
+    for name, value in stack.actions_environ(exp=int(time.time()) + 2).items():
+        monkeypatch.setenv(name, value)
+    signer = later(KeylessSigner.open(trust_config=stack.trust_config.read_bytes()))
+    assert signer.identity
+    await_end(signer)
+    for name, value in stack.actions_environ(**claims).items():
+        monkeypatch.setenv(name, value)
+    return signer
 
 
 def later(signer: KeylessSigner) -> KeylessSigner:

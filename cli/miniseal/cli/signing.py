@@ -6,6 +6,7 @@ because others see a command line.
 """
 
 import functools
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -135,6 +136,7 @@ def open_key(key: str, *, unlock: bool = True) -> "KeySigner":
         EnvironmentalError: `extra-missing`, `signer-unavailable`.
     """
     need("sign")
+    _quiet("securesystemslib")
     from miniseal.attestations import extra_of, open_signer  # needs the extra `sign`
 
     extra = extra_of(key)
@@ -182,6 +184,7 @@ def _secret(what: str, *, twice: bool) -> str:
 
 def _keyless(token: str | None, trust_config: Path | None) -> "Signer":
     need("keyless")
+    _quiet("sigstore")
     from miniseal.attestations import KeylessSigner  # needs the extra `keyless`
 
     return KeylessSigner.open(
@@ -189,6 +192,11 @@ def _keyless(token: str | None, trust_config: Path | None) -> "Signer":
         token=_token(token) if token else None,
         interactive=sys.stdin.isatty() and sys.stderr.isatty(),
     )
+
+
+def _quiet(library: str) -> None:
+    """Keep what a library logs from the terminal: an error says it once, or it is none."""
+    logging.getLogger(library).addHandler(logging.NullHandler())
 
 
 def _token(text: str) -> str:

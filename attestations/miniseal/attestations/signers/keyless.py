@@ -117,8 +117,8 @@ class KeylessSigner:
         """
         with self._lock:
             signer, identity = self._certified()
-            with asking("Sigstore"):
-                bundle = signer.sign_dsse(_opaque(statement))
+        with asking("Sigstore"):  # its clients have a session for each thread
+            bundle = signer.sign_dsse(_opaque(statement))
         self._check(bundle, identity)
         return bundle.to_json().encode()
 
