@@ -1,9 +1,9 @@
 """Run one fuzz target on random damage of some files: `run.py TARGET [--seconds N] [SEED ...]`.
 
-`TARGET` is the name of a module beside this one, without `fuzz_`. It may have `SEEDS` of its own, for
-when no files are given, and may want `tests` in PYTHONPATH. The seed of the randomness is printed,
-and so is the input that broke the target. The unit tests run every target too, with hypothesis;
-this is for longer runs. It measures no coverage.
+`TARGET` is the name of a module beside this one, without `fuzz_`. It may have `SEEDS` of its own,
+for when no files are given, and may want `tests` in PYTHONPATH. The seed of the randomness is
+printed, and so is the input that broke the target. The unit tests run every target too, with
+hypothesis; this is for longer runs. It measures no coverage.
 """
 
 import argparse

@@ -10,7 +10,18 @@ from hypothesis import given, settings
 from fuzz.damage import damaged
 from fuzz.fuzz_keyless import BUNDLE, fuzz_one
 from fuzz.mutations import mutated
-from kit.fakesigstore import NOW, SUBJECT, FakeSigstore, Json, Leaf, b64, pem, signature, spki
+from kit.fakesigstore import (
+    NOW,
+    SUBJECT,
+    FakeSigstore,
+    Json,
+    Leaf,
+    b64,
+    pem,
+    signature,
+    spki,
+    text_time,
+)
 from miniseal.formats.dsse import IN_TOTO_PAYLOAD_TYPE, pae
 from miniseal.formats.errors import MinisealError
 from miniseal.verifier.signatures.anchors import TRUSTED_ROOT_LIMIT
@@ -53,6 +64,16 @@ def test_every_clock_is_told() -> None:
     bundle["verificationMaterial"]["timestampVerificationData"] = data
 
     assert verifier().verify(encode(bundle)).times == (NOW, NOW + 7, NOW + 60)
+
+
+def test_no_clock_is_asked_but_those_of_the_bundle() -> None:
+    later = NOW + 5 * 365 * 86_400
+    root = FAKE.trusted_root()
+    root["tlogs"][0]["publicKey"]["validFor"] = {"start": text_time(later)}
+    root["certificateAuthorities"][0]["validFor"] = {"start": text_time(later)}
+    bundle = encode(FAKE.dsse(FAKE.leaf(at=later), PAYLOAD, at=later))
+
+    assert verifier(root).verify(bundle).times == (later,)
 
 
 def test_a_payload_type_is_told_and_not_judged() -> None:
