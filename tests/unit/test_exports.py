@@ -29,8 +29,8 @@ PARTS = {
     "miniseal.pipeline": [],
     "miniseal.registry": ["LayoutStore", "Store", "attach", "open_store"],
     "miniseal.verifier": [
-        *("Admission", "Grants", "Policy", "Program", "Record", "Source", "Verdict", "Verifier"),
-        "verify",
+        *("Admission", "Grants", "PackageBytes", "Policy", "Program", "Record", "Source"),
+        *("Trusting", "Verdict", "Verifier", "decide", "explain", "verify"),
     ],
 }
 SCRIPTS = {

@@ -12,7 +12,9 @@ process is started and no connection opened here; content comes through a `Sourc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from miniseal.verifier.core import PackageBytes, Trusting, decide
     from miniseal.verifier.examine import verify
+    from miniseal.verifier.explain import explain
     from miniseal.verifier.host.admission import Admission
     from miniseal.verifier.host.program import Program
     from miniseal.verifier.host.record import Grants, Record
@@ -24,24 +26,32 @@ if TYPE_CHECKING:
 __all__ = [
     "Admission",
     "Grants",
+    "PackageBytes",
     "Policy",
     "Program",
     "Record",
     "Source",
+    "Trusting",
     "Verdict",
     "Verifier",
+    "decide",
+    "explain",
     "verify",
 ]
 
 _HOMES = {
     "Admission": "host.admission",
     "Grants": "host.record",
+    "PackageBytes": "core",
     "Policy": "policy.policy",
     "Program": "host.program",
     "Record": "host.record",
     "Source": "source",
+    "Trusting": "core",
     "Verdict": "verdict",
     "Verifier": "verifier",
+    "decide": "core",
+    "explain": "explain",
     "verify": "examine",
 }
 
