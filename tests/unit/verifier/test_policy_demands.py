@@ -123,6 +123,16 @@ def test_a_rebuilder_that_cannot_be_the_publisher_is_somebody_else(old: str, new
     assert read(SAME[:start] + SAME[start:].replace(old, new, 1))
 
 
+def test_a_rebuilder_may_be_a_publisher_whose_source_is_left_open() -> None:
+    start, end = WHOLE.index("[signer.ci]"), WHOLE.index("[signer.rebuilder-one]")
+    loose = (
+        '[signer.ci]\nissuer = "https://gitlab.example"\n'
+        'identity = "https://gitlab.example/two/x//ci.yml@refs/tags/v1"\n\n'
+    )
+
+    assert "rebuilders.signers is not independent" in refusal(WHOLE[:start] + loose + WHOLE[end:])
+
+
 TWO = '[signer.two]\nkeys = [{file = "scanner.pub"}, {file = "second.pub"}]\nthreshold = 2\n\n'
 
 
