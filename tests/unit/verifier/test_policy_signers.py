@@ -74,6 +74,7 @@ def test_every_file_is_below_the_digest(name: str) -> None:
         ('"45"', '""', "signer.ci.source_owner_id"),
         ("refs/tags/*", "*", "signer.ci.source_ref"),
         ("refs/tags/*", "main", "signer.ci.source_ref"),
+        ("refs/tags/*", "*/tags/*", "signer.ci.source_ref"),
         ("github-hosted", "github", "signer.ci.runner_environment"),
         ('"push"', '"*"', "signer.ci.build_trigger"),
     ],

@@ -133,7 +133,7 @@ def _check_github(where: str, signer: Signer, identity: str) -> None:
             identity,
             "https://github.com/OWNER/REPO/.github/workflows/FILE@REF",
         )
-    if signer.source_ref is not None and not signer.source_ref.startswith(("refs/", "*")):
+    if signer.source_ref is not None and not signer.source_ref.startswith("refs/"):
         raise invalid(
             f"{where}.source_ref", "is no full ref", signer.source_ref, "such as refs/heads/main"
         )
