@@ -1,8 +1,8 @@
 """Links of a release, and a platform's layout over them, by the command line alone."""
 
+import hashlib
 import json
 import shutil
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +108,15 @@ def stranger(
     return folder / "registry"
 
 
+@pytest.fixture(scope="module")
+def plain(platform: Platform, examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the publisher released the same content without links."""
+    registry = tmp_path_factory.mktemp("plain") / "registry"
+    released = platform.publisher.release(examples / "greeting", registry, env=platform.steps).ok()
+    assert released["package"] == platform.package
+    return registry
+
+
 @pytest.fixture
 def place(platform: Platform, tmp_path: Path) -> Path:
     """A copy of the policy's folder, with the registry, that a test may change."""
@@ -128,16 +137,12 @@ def test_every_step_leaves_a_link_on_the_package_alone(platform: Platform) -> No
         assert links(platform.registry, other) == {}
 
 
-def test_a_release_without_links_says_nothing_else(
-    platform: Platform, examples: Path, tmp_path: Path
-) -> None:
-    plain = platform.publisher.release(examples / "greeting", tmp_path / "registry").ok()
+def test_a_release_without_links_says_nothing_else(platform: Platform, plain: Path) -> None:
+    linked = attached(platform.registry, platform.package)
 
-    kinds = Counter(each.kind for each in attached(platform.registry, platform.package))
-    assert plain["package"] == platform.package
-    assert Counter(each.kind for each in attached(tmp_path / "registry", plain["package"])) == (
-        kinds - Counter({LINK: len(STEPS)})
-    )
+    others = sorted((each.kind, each.payload) for each in linked if each.kind != LINK)
+
+    assert others == [(each.kind, each.payload) for each in attached(plain, platform.package)]
 
 
 def test_links_are_the_same_when_the_steps_were_cached(
@@ -232,10 +237,8 @@ def _bundles(registry: Path, package: str) -> list[bytes]:
 
 
 def test_links_signed_by_somebody_else_do_not_count(
-    platform: Platform, place: Path, stranger: Path, examples: Path, tmp_path: Path
+    platform: Platform, place: Path, stranger: Path, plain: Path
 ) -> None:
-    plain = tmp_path / "plain"
-    platform.publisher.release(examples / "greeting", plain).ok()
     shutil.rmtree(place / "registry")
     shutil.copytree(plain, place / "registry")
     store = LayoutStore(place / "registry")
@@ -284,6 +287,45 @@ def test_a_layout_that_forbids_what_was_done_is_refused(platform: Platform, plac
     resign(platform, place, layout)
 
     verify(place, platform.package).refused("link-rule")
+
+
+def test_a_review_by_two_people_can_be_a_step(platform: Platform, place: Path) -> None:
+    layout, reviewers = json.loads(platform.draft.read_text()), ("ann", "bob")
+    flow = [
+        ["REQUIRE", "package"],
+        ["MATCH", "package", "WITH", "PRODUCTS", "FROM", "gate"],
+        ["DISALLOW", "*"],
+    ]
+    ids = {name: hashlib.sha256(name.encode()).hexdigest() for name in reviewers}
+    layout["steps"].append(
+        {
+            **layout["steps"][-1],
+            "name": "review",
+            "expected_materials": flow,
+            "expected_products": flow,
+            "pubkeys": [*ids.values()],
+            "threshold": 2,
+        }
+    )
+    policy, mark = place / "policy.toml", "[namespace.require.layout.functionaries]\n"
+    text = policy.read_text()
+    for name in reviewers:
+        generate_key(place / name)
+        text = text.replace(mark, f'{mark}{ids[name]} = "{name}"\n')
+        text += f'\n[signer.{name}]\nkeys = [{{file = "{name}.pub"}}]\n'
+    policy.write_text(text)
+    resign(platform, place, layout)
+    digest = {"sha256": platform.package.removeprefix("sha256:")}
+    link = {"name": "review", "materials": [{"name": "package", "digest": digest}]}
+    (place / "review.json").write_text(json.dumps(link))
+    words = ("--predicate", place / "review.json", "--type", "link")
+    reference = f"oci:{place / 'registry'}@{platform.package}"
+
+    run_miniseal("attest", reference, *words, "--key", place / "ann").ok()
+    verify(place, platform.package).refused("link-threshold")
+    run_miniseal("attest", reference, *words, "--key", place / "bob").ok()
+
+    verify(place, platform.package).ok()
 
 
 def test_a_layout_that_the_publisher_signed_alone_is_refused(

@@ -12,10 +12,12 @@ from miniseal.attestations import Signer, sign_statement
 from miniseal.formats.bundle import BUNDLE_LIMIT, BUNDLE_TYPE
 from miniseal.formats.config import CONFIG_LIMIT, Config
 from miniseal.formats.errors import Code, EnvironmentalError, UsageError
+from miniseal.formats.layout import PACKAGE
 from miniseal.formats.members import Members
 from miniseal.formats.oci import MANIFEST_LIMIT, Descriptor, Manifest
 from miniseal.formats.package import Package
 from miniseal.formats.predicates.fields import PREDICATE_MALFORMED
+from miniseal.formats.predicates.link import Link
 from miniseal.formats.predicates.openvex import Document
 from miniseal.formats.predicates.provenance import Provenance
 from miniseal.formats.predicates.sbom import Sbom
@@ -58,6 +60,7 @@ SIGNATURE_TYPE = "https://sigstore.dev/cosign/sign/v1"
 
 TYPES = {
     "cyclonedx": URIS[Sbom],
+    "link": URIS[Link],
     "openvex": URIS[Document],
     "scai": URIS[Scai],
     "slsaprovenance1": URIS[Provenance],
@@ -67,7 +70,8 @@ TYPES = {
 """Short names of predicateTypes, cosign's where it has one."""
 
 _READERS = {
-    URIS[kind]: kind.from_json for kind in (Sbom, Document, Scai, Provenance, TestResult, Vulns)
+    URIS[kind]: kind.from_json
+    for kind in (Sbom, Link, Document, Scai, Provenance, TestResult, Vulns)
 }
 
 
@@ -137,8 +141,10 @@ def attest(
     package = store.resolve(name)
     config = Package.from_manifest(store.read(package, limit=MANIFEST_LIMIT)).config
     app_id = Config.from_bytes(store.read(config, limit=CONFIG_LIMIT)).manifest.app_id
+    # layouts know what a link is about by its name
+    subject = PACKAGE if predicate_type == URIS[Link] else app_id
     statement = Statement(
-        subjects=(Subject.of(package.digest, app_id),),
+        subjects=(Subject.of(package.digest, subject),),
         predicate_type=predicate_type,
         predicate=predicate,
     )

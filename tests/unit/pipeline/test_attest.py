@@ -45,6 +45,16 @@ def test_a_uri_stands_for_itself() -> None:
     assert type_of("https://example.org/review/v1") == "https://example.org/review/v1"
 
 
+def test_the_package_is_what_a_link_calls_it(
+    store: LayoutStore, made: Package, tmp_path: Path
+) -> None:
+    attest(store, "1.0.0", TYPES["link"], {"name": "review"}, key("acme"))
+
+    (said,) = attached(tmp_path / "layout", made.digest)
+    digest = {"sha256": made.digest.removeprefix("sha256:")}
+    assert said.statement["subject"] == [{"name": "package", "digest": digest}]
+
+
 @pytest.mark.parametrize("name", ["", "vuln", "OpenVEX", "review"])
 def test_another_word_is_refused(name: str) -> None:
     assert code(type_of, name) == "predicate-type-unknown"
