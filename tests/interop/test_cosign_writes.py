@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -189,6 +189,27 @@ class TestKey:
         assert judge(exchange.release, layout, policy).evidence
         (written,) = Published(layout=layout, policy=tmp_path).said(PROVENANCE)
         assert len(written.bundle["verificationMaterial"]["tlogEntries"]) == 1
+
+    def test_a_registry_without_the_referrers_api(
+        self,
+        exchange: Exchange,
+        old_registry: Registry,
+        cosign_key: CosignKey,
+        alone: tuple[str | Path, ...],
+        tmp_path: Path,
+    ) -> None:
+        release = exchange.release
+        old_registry.push(release.layout, exchange.repository)
+        there = replace(exchange, registry=old_registry)
+        policy = only_provenance(
+            policy_with_key(release.policy, tmp_path / "policy", cosign_key.public)
+        )
+
+        there.attest(PROVENANCE, "--key", cosign_key.private, *alone)
+        layout = there.back()
+
+        assert judge(release, layout, policy).evidence
+        assert judge(release, layout, release.policy / "policy.toml").evidence
 
     def test_a_signature_publishes(
         self,
