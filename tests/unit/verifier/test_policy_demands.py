@@ -123,14 +123,51 @@ def test_a_rebuilder_that_cannot_be_the_publisher_is_somebody_else(old: str, new
     assert read(SAME[:start] + SAME[start:].replace(old, new, 1))
 
 
-def test_a_rebuilder_may_be_a_publisher_whose_source_is_left_open() -> None:
-    start, end = WHOLE.index("[signer.ci]"), WHOLE.index("[signer.rebuilder-one]")
-    loose = (
-        '[signer.ci]\nissuer = "https://gitlab.example"\n'
-        'identity = "https://gitlab.example/two/x//ci.yml@refs/tags/v1"\n\n'
+def of_one_issuer(publisher: str, rebuilder: str) -> str:
+    """`WHOLE`, with `ci` and `rebuilder-two` of the same issuer, as these members have them."""
+    issuer = 'issuer = "https://gitlab.example"\n'
+    start, middle = WHOLE.index("[signer.ci]"), WHOLE.index("[signer.rebuilder-one]")
+    last, end = WHOLE.index("[signer.rebuilder-two]"), WHOLE.index("[signer.store]")
+    return (
+        f"{WHOLE[:start]}[signer.ci]\n{issuer}{publisher}\n{WHOLE[middle:last]}"
+        f"[signer.rebuilder-two]\n{issuer}{rebuilder}\n{WHOLE[end:]}"
     )
 
-    assert "rebuilders.signers is not independent" in refusal(WHOLE[:start] + loose + WHOLE[end:])
+
+EXACT = 'identity = "https://gitlab.example/two/x//ci.yml@refs/tags/v1"'
+WIDE = 'identity_pattern = "https://gitlab.example/two/*"'
+OTHER = 'identity_pattern = "https://gitlab.example/three/*"'
+
+
+@pytest.mark.parametrize(
+    ("publisher", "rebuilder"),
+    [
+        (EXACT, EXACT),
+        (EXACT, WIDE),
+        (WIDE, EXACT),
+        (WIDE, WIDE),
+        (EXACT, f'{WIDE}\nsource_repository_id = "7"'),
+        (f'{WIDE}\nsource_repository_id = "7"', EXACT),
+        (f'{WIDE}\nsource_ref = "refs/tags/*"', f'{EXACT}\nsource_ref = "refs/heads/*"'),
+    ],
+)
+def test_whom_one_certificate_may_name_is_one(publisher: str, rebuilder: str) -> None:
+    text = refusal(of_one_issuer(publisher, rebuilder))
+
+    assert "rebuilders.signers is not independent" in text
+
+
+@pytest.mark.parametrize(
+    ("publisher", "rebuilder"),
+    [
+        (EXACT, OTHER),
+        (OTHER, EXACT),
+        (WIDE, OTHER),
+        (f'{WIDE}\nsource_repository_id = "7"', f'{EXACT}\nsource_repository_id = "8"'),
+    ],
+)
+def test_whom_no_certificate_names_together_are_two(publisher: str, rebuilder: str) -> None:
+    assert read(of_one_issuer(publisher, rebuilder))
 
 
 TWO = '[signer.two]\nkeys = [{file = "scanner.pub"}, {file = "second.pub"}]\nthreshold = 2\n\n'
