@@ -170,6 +170,13 @@ def test_a_file_that_leads_out_of_the_folder_is_refused() -> None:
     assert code(statement({**files, "policy.toml": toml})) == "policy-invalid"
 
 
+def test_a_bundle_that_names_a_certificate_is_not_the_keys() -> None:
+    document = json.loads(signed(read(POLICY)))
+    document["verificationMaterial"] = {"certificate": {"rawBytes": "AAAA"}}
+
+    assert code(json.dumps(document).encode()) == "signature-invalid"
+
+
 def test_two_signatures_are_refused() -> None:
     good = Bundle.from_bytes(signed(read(POLICY)))
     data = signed(read(POLICY))
