@@ -155,7 +155,10 @@ def test_a_folder_of_somebody_else_is_not_touched(folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "policy.toml").write_text(POLICY)
 
-    assert code(serial(4), folder) == "policy-folder-unusable"
+    with pytest.raises(MinisealError, match="other files") as error:
+        accept(serial(4), folder, now=NOW)
+
+    assert error.value.code == "policy-folder-unusable"
     assert (folder / "policy.toml").read_text() == POLICY
 
 
