@@ -1,3 +1,5 @@
+from itertools import permutations
+
 import pytest
 
 from kit.evidence import collected, policy, said
@@ -12,6 +14,9 @@ from miniseal.verifier.policy.model import Rebuilders
 OWN = "https://acme.example/builder"
 ONE = "https://one.example/builder"
 TWO = "https://two.example/builder"
+SHARED = "https://shared.example/builder"
+FIRST = "https://first.example/builder"
+SECOND = "https://second.example/builder"
 POLICY = policy(
     {
         "acme": ["acme"],
@@ -20,11 +25,15 @@ POLICY = policy(
         "twin": ["acme"],
         "pair": ["left", "right"],
         "both": ["one", "other"],
+        "duo": ["left", "right"],
     },
     {
         OWN: ["acme", "one"],
         ONE: ["one", "twin", "pair", "both"],
         TWO: ["two", "one", "twin", "both"],
+        SHARED: ["one", "two"],
+        FIRST: ["one", "duo"],
+        SECOND: ["both", "duo"],
     },
     thresholds={"pair": 2},
 )
@@ -103,10 +112,32 @@ def test_two_names_for_one_key_are_one() -> None:
     assert refused(*evidence, agree=2, signers=("one", "both")).code == "rebuilds-missing"
 
 
-def test_what_is_joined_by_a_third_is_one() -> None:
-    evidence = (built(ONE, "one"), built(TWO, "two"), built(TWO, "one"))
+def test_two_names_for_one_key_are_one_also_with_a_builder_for_each() -> None:
+    evidence = (built(FIRST, "one", "one", "both"), built(SECOND, "one", "one", "both"))
 
-    assert refused(*evidence, agree=2).code == "rebuilds-missing"
+    error = refused(*evidence, agree=2, signers=("one", "both"))
+
+    assert error.code == "rebuilds-missing"
+    assert error.found is not None
+    assert error.found.startswith("1;")
+
+
+def test_two_keys_of_one_signer_are_one() -> None:
+    evidence = (built(FIRST, "left", "duo"), built(SECOND, "right", "duo"))
+
+    assert refused(*evidence, agree=2, signers=("duo",)).code == "rebuilds-missing"
+
+
+@pytest.mark.parametrize(
+    "order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)]
+)
+def test_what_is_joined_by_a_third_is_one(order: tuple[int, ...]) -> None:
+    evidence = (built(SHARED, "one"), built(TWO, "one"), built(SHARED, "two"))
+
+    error = refused(*(evidence[index] for index in order), agree=2)
+
+    assert error.code == "rebuilds-missing"
+    assert error.found == "1"
 
 
 def test_a_publishers_key_under_another_name_is_a_publishers() -> None:

@@ -22,9 +22,10 @@ POLICY = policy(
         "other": ["other"],
         "twin": ["acme"],
         "pair": ["left", "right"],
+        "solo": ["left", "third"],
     },
     {},
-    thresholds={"pair": 2},
+    thresholds={"pair": 2, "solo": 2},
 )
 RULE = Verification(
     verifiers=(
@@ -190,7 +191,36 @@ def test_a_threshold_wants_distinct_keys() -> None:
     rule = rule_of("pair", GATE)
 
     assert refused(left, summary("left", "pair"), rule=rule).code == "threshold-unmet"
-    assert len(check(left, right, rule=rule).evidence) == 2
+    both = check(left, right, rule=rule)
+    assert len(both.evidence) == 2
+    assert both.end == NOW - 100 + 7 * DAY
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_one_key_that_said_both_in_one_second_the_failure_counts(*, turned: bool) -> None:
+    left = [summary("left", "pair", ago=100), summary("left", "pair", ago=100, result="FAILED")]
+    if turned:
+        left.reverse()
+
+    assert refused(*left, summary("right", "pair"), rule=rule_of("pair", GATE)).code == (
+        "summary-failed"
+    )
+
+
+def test_a_key_of_two_signers_counts_for_the_one_whose_verifier_it_names() -> None:
+    rule = Verification(
+        verifiers=(
+            SummaryVerifier(signer="pair", id=GATE),
+            SummaryVerifier(signer="solo", id=OTHER),
+        ),
+        max_age="7d",
+    )
+    evidence = (
+        summary("left", "pair", "solo", verifier=OTHER),
+        summary("right", "pair", verifier=GATE),
+    )
+
+    assert refused(*evidence, rule=rule).code == "summary-verifier"
 
 
 def test_a_failure_by_a_pair_that_the_rule_does_not_name_changes_nothing() -> None:
