@@ -1,14 +1,18 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kit.fakesigstore import FakeSigstore
+from kit.identities import Known
 from miniseal.attestations import FileSigner, generate_key
 from miniseal.packager import Project
 from miniseal.pipeline.selfpolicy import policy_of, policy_text
 from miniseal.pipeline.steps.attest import BUILDER_DAGGER, BUILDER_ISOLATED, BUILDER_UNSAFE
 from miniseal.verifier import Policy
+from miniseal.verifier.signatures.identity import matches
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 ALL = sorted(path.parent.name for path in EXAMPLES.glob("*/miniseal.toml"))
@@ -74,3 +78,40 @@ def test_a_releases_own_policy_names_every_builder(signer: FileSigner) -> None:
 
     builders = [builder.id for builder in policy.document.builder]
     assert builders == [BUILDER_ISOLATED, BUILDER_DAGGER, BUILDER_UNSAFE]
+
+
+class TestKeyless:
+    def test_a_workflow_is_named_with_the_repository_that_it_ran_for(self) -> None:
+        signer = Known.of(FakeSigstore())
+
+        policy = policy_of(Project.load(EXAMPLES / "tip"), signer)
+
+        publisher, named = policy.document.signer["publisher"], signer.named
+        assert publisher.keys == ()
+        assert (publisher.issuer, publisher.identity) == (named.issuer, named.subject)
+        assert publisher.source_repository_id == named.source_repository_id is not None
+        assert publisher.source_owner_id == named.source_owner_id is not None
+        assert matches(publisher, named)
+
+    def test_a_person_is_named_by_an_address(self) -> None:
+        signer = Known.of(
+            FakeSigstore(),
+            subject="dev@example.com",
+            issuer="https://login.example.com",
+            old_issuer="https://login.example.com",
+            extensions={},
+        )
+
+        policy = policy_of(Project.load(EXAMPLES / "tip"), signer)
+
+        publisher = policy.document.signer["publisher"]
+        assert publisher.identity == "dev@example.com"
+        assert publisher.source_repository_id is None
+
+    def test_the_trusted_root_is_the_signers_own(self) -> None:
+        stack = FakeSigstore()
+
+        policy = policy_of(Project.load(EXAMPLES / "tip"), Known.of(stack))
+
+        assert policy.trusted_root is not None
+        assert json.loads(policy.trusted_root) == stack.trusted_root()

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -5,7 +6,10 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from kit.fakesigstore import GITHUB, ISSUER, SUBJECT, FakeSigstore
+from kit.identities import Known
 from kit.packages import APP, NOW, POLICY, key
+from miniseal.attestations import KeyIdentity, Signer
 from miniseal.formats.errors import VerificationError
 from miniseal.formats.predicates.openvex import Document, Product, Statement, Vulnerability
 from miniseal.formats.predicates.vulns import Finding, Vulns
@@ -20,7 +24,10 @@ TIME = to_text(NOW)
 IDENTITY = Identity(app_id=APP, version="1.0.0", digest="sha256:" + "ab" * 32)
 BAR = Bar(fail_on="high", fail_on_misconfiguration="high", own_vex=True)
 LEFT = Finding(id="CVE-1", severity="high", package="pkg:npm/left@1.0.0", installed="1.0.0")
-KEYS = {f"{name}.pub": key(name).public_pem for name in ("acme", "scanner", "second")}
+KEYS = {
+    **{f"{name}.pub": key(name).public_pem for name in ("acme", "scanner", "second")},
+    "root.json": json.dumps(FakeSigstore().trusted_root()).encode(),
+}
 EXAMPLES = Path(__file__).parents[4] / "examples"
 
 
@@ -208,12 +215,12 @@ def test_what_it_found_can_be_kept_as_json() -> None:
 class TestBars:
     RULES = POLICY.replace("com.acme.*", "com.example.*")
 
-    def bars(self, text: str, **scan: Any) -> tuple[Bar, ...]:
+    def bars(self, text: str, signer: Signer | None = None, **scan: Any) -> tuple[Bar, ...]:
         """The bars of an example with this `[scan]`, signed by acme, under this policy."""
         project = Project.load(EXAMPLES / "greeting")
         changed = replace(project.settings, scan=replace(project.settings.scan, **scan))
         policy = Policy.from_toml(text.encode(), KEYS.__getitem__)
-        return bars_of(replace(project, settings=changed), policy, key("acme"))
+        return bars_of(replace(project, settings=changed), policy, signer or key("acme"))
 
     def test_the_projects_comes_first_and_hears_its_own_vex(self) -> None:
         own, _ = self.bars(
@@ -274,5 +281,44 @@ class TestBars:
         two = '[{file = "acme.pub"}, {file = "second.pub"}]\nthreshold = 2'
 
         _, theirs = self.bars(rules.replace('[{file = "acme.pub"}]', two))
+
+        assert theirs.own_vex is False
+
+    @pytest.mark.parametrize(
+        ("number", "hears"), [("1234567", True), ("7654321", False)], ids=["own", "another's"]
+    )
+    def test_an_identity_is_heard_where_the_policy_names_it_with_its_repository(
+        self, number: str, hears: bool
+    ) -> None:
+        rules = self.RULES.replace('fail_on = "high"', 'fail_on = "high"\nvex_signers = ["team"]')
+        team = (
+            f'[trust]\ntrusted_root = "root.json"\n[signer.team]\nissuer = "{ISSUER}"\n'
+            f'identity = "{SUBJECT}"\nsource_repository_id = "{number}"\n'
+            f'source_owner_id = "{GITHUB["17"]}"\n[[namespace]]'
+        )
+
+        _, theirs = self.bars(rules.replace("[[namespace]]", team, 1), Known.of(FakeSigstore()))
+
+        assert theirs.own_vex is hears
+
+    def test_a_key_is_not_heard_as_an_identity_nor_the_other_way(self) -> None:
+        rules = self.RULES.replace('fail_on = "high"', 'fail_on = "high"\nvex_signers = ["acme"]')
+
+        _, theirs = self.bars(rules, Known.of(FakeSigstore()))
+
+        assert theirs.own_vex is False
+
+    def test_nobody_is_asked_who_they_are_where_nobody_is_heard(self) -> None:
+        class Anonymous:
+            name = "somebody"
+
+            @property
+            def identity(self) -> KeyIdentity:
+                raise AssertionError
+
+            def sign_statement(self, statement: bytes) -> bytes:
+                raise AssertionError(statement)
+
+        _, theirs = self.bars(self.RULES, Anonymous())
 
         assert theirs.own_vex is False
