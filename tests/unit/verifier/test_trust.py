@@ -5,6 +5,7 @@ import json
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 from securesystemslib.signer import CryptoSigner
@@ -150,6 +151,16 @@ def test_an_old_snapshot_does_not_pass_for_the_one_that_is_named(repository: Rep
     assert refusal(repository, material) == "trust-invalid"
 
 
+@pytest.mark.parametrize("role", ["snapshot", "targets"])
+def test_two_metadata_of_one_version_are_told_apart_by_their_hashes(
+    repository: Repository, role: str
+) -> None:
+    getattr(repository, role).expires += timedelta(days=1)
+    material = dataclasses.replace(repository.material(), **{role: repository.sign(role)})
+
+    assert refusal(repository, material) == "trust-invalid"
+
+
 @pytest.mark.parametrize(
     ("place", "other"), [("timestamp", "snapshot"), ("snapshot", "targets"), ("targets", "root")]
 )
@@ -222,6 +233,12 @@ def test_the_target_is_the_one_that_the_policy_names() -> None:
 
     assert refusal(repository, repository.material()) == "trust-invalid"
     material = dataclasses.replace(repository.material(), path=PATH)
+    assert refusal(repository, material) == "trust-invalid"
+
+
+def test_material_says_which_target_it_has(repository: Repository) -> None:
+    material = dataclasses.replace(repository.material(), path="other.json")
+
     assert refusal(repository, material) == "trust-invalid"
 
 
