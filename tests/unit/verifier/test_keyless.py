@@ -97,6 +97,16 @@ def test_what_is_no_attestation_is_refused(make: Callable[[Leaf], Json]) -> None
     assert code_of(encode(make(FAKE.leaf()))) == "bundle-malformed"
 
 
+def test_a_certificate_that_was_not_valid_is_told_with_its_times() -> None:
+    bundle = encode(FAKE.dsse(FAKE.leaf(), PAYLOAD, at=NOW + 3600))
+
+    with pytest.raises(MinisealError, match="not valid when the signature was made") as caught:
+        verifier().verify(bundle)
+
+    assert caught.value.code == "certificate-invalid"
+    assert caught.value.found == "2026-01-15T13:00:00+00:00"
+
+
 def test_a_payload_type_that_was_changed_is_refused() -> None:
     bundle = FAKE.dsse(FAKE.leaf(), PAYLOAD)
     bundle["dsseEnvelope"]["payloadType"] = "text/plain"

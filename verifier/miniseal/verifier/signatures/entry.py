@@ -117,7 +117,7 @@ def _check_proof(entry: Members) -> int:
 
 def _number(members: Members, name: str) -> int:
     text = members.string(name)
-    if not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) > _MOST_INDEX:
+    if len(text) > 19 or not text.isdecimal() or str(int(text)) != text or int(text) > _MOST_INDEX:
         raise LOG_ENTRY_INVALID(
             f"{members.what}.{name} is not a number that a log has", found=repr(text)[:40]
         )
