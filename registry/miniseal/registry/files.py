@@ -10,7 +10,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -130,11 +130,20 @@ class Folder:
         Raises:
             EnvironmentalError: `storage-failed`.
         """
+        self.write_chunks(name, (data,))
+
+    def write_chunks(self, name: str, chunks: Iterable[bytes]) -> None:
+        """As `write`, for what comes in chunks; what they raise leaves nothing behind.
+
+        Raises:
+            EnvironmentalError: `storage-failed`.
+        """
         temporary = f"{TEMPORARY}{secrets.token_hex(8)}"
         with storage(f"write {name} in {self.path}"):
             try:
                 with os.fdopen(os.open(temporary, _CREATE, 0o666, dir_fd=self.fd), "wb") as file:
-                    file.write(data)
+                    for chunk in chunks:
+                        file.write(chunk)
                     file.flush()
                     os.fsync(file.fileno())
                 os.rename(temporary, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)

@@ -5,14 +5,15 @@ lock.
 """
 
 import os
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 
 from miniseal.formats.digest import DIGEST_MISMATCH, check_content, check_digest
 from miniseal.formats.errors import FormatError, MinisealError
 from miniseal.formats.members import Members
 from miniseal.formats.oci import MANIFEST_LIMIT, Descriptor
 from miniseal.formats.strictjson import TOO_LARGE, canonical, loads
+from miniseal.registry.checked import CHUNK, checked
 from miniseal.registry.files import LAYOUT_MALFORMED, TEMPORARY, Folder, storage
 from miniseal.registry.index import LayoutIndex
 from miniseal.registry.lock import LOCK
@@ -163,6 +164,24 @@ class LayoutFolder:
             raise CONTENT_MISSING(f"{self._root.path} lacks {what}") from error
         return check_content(data, descriptor.digest, descriptor.size, what)
 
+    @contextmanager
+    def stream(self, descriptor: Descriptor) -> Generator[Iterator[bytes]]:
+        """The content of a descriptor in chunks, the last after size and digest were checked.
+
+        Raises:
+            FormatError: `layout-malformed`, `digest-malformed`.
+            VerificationError: `digest-mismatch`.
+            EnvironmentalError: `content-missing`, `storage-failed`.
+        """
+        name = _name(descriptor.digest)
+        with self._blobs() as blobs, ExitStack() as stack:
+            try:
+                file, _ = stack.enter_context(blobs.file(name))
+            except FileNotFoundError as error:
+                what = f"blob {descriptor.digest}"
+                raise CONTENT_MISSING(f"{self._root.path} lacks {what}") from error
+            yield checked(iter(lambda: file.read(CHUNK), b""), descriptor)
+
     def write(self, descriptor: Descriptor, data: bytes) -> None:
         """Store the content of a descriptor, unless it is there whole.
 
@@ -170,13 +189,21 @@ class LayoutFolder:
             FormatError: `layout-malformed`.
             EnvironmentalError: `storage-failed`.
         """
-        if self._is_whole(descriptor):
-            return
+        if not self.is_whole(descriptor):
+            self.write_chunks(descriptor, (data,))
+
+    def write_chunks(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
+        """Store the content of a descriptor; whoever gives the chunks has checked it.
+
+        Raises:
+            FormatError: `layout-malformed`, `digest-malformed`.
+            EnvironmentalError: `storage-failed`.
+        """
         with (
             self._root.child("blobs", create=True) as blobs,
             blobs.child("sha256", create=True) as content,
         ):
-            content.write(_name(descriptor.digest), data)
+            content.write_chunks(_name(descriptor.digest), chunks)
 
     def remove(self, digest: str) -> None:
         """Remove a blob that nothing names any more; the lock is held.
@@ -199,9 +226,12 @@ class LayoutFolder:
         with self._blobs() as blobs:
             blobs.sweep(now - _STRAY_AFTER)
 
-    def _is_whole(self, descriptor: Descriptor) -> bool:
+    def is_whole(self, descriptor: Descriptor) -> bool:
+        """Whether the content of a descriptor is there, and is what it should be."""
         try:
-            self.read(descriptor, limit=descriptor.size)
+            with self.stream(descriptor) as chunks:
+                for _ in chunks:
+                    pass
         except MinisealError:
             return False
         return True

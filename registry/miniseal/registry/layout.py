@@ -6,13 +6,14 @@ read the layout meanwhile; those that write (oras, regctl, skopeo) take no lock,
 """
 
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from miniseal.formats.digest import check_digest
 from miniseal.formats.errors import EnvironmentalError
 from miniseal.formats.oci import INDEX_TYPE, MANIFEST_LIMIT, MANIFEST_TYPE, Descriptor
+from miniseal.registry.checked import checked
 from miniseal.registry.folder import LayoutFolder, Memory, create, is_missing, prepare
 from miniseal.registry.index import LayoutIndex
 from miniseal.registry.listing import list_referrers, refer
@@ -22,6 +23,7 @@ from miniseal.registry.store import (
     CONTENT_MISSING,
     TAG_EXISTS,
     TAG_REFUSED,
+    Content,
     check_tag,
     is_content_tag,
 )
@@ -90,6 +92,20 @@ class LayoutStore:
         with LayoutFolder.open(self._path, self._memory) as folder:
             return folder.read(descriptor, limit=limit)
 
+    @contextmanager
+    def stream(self, descriptor: Descriptor) -> Generator[Iterator[bytes]]:
+        """The content of a descriptor in chunks, the last after size and digest were found right.
+
+        Raises:
+            VerificationError: `digest-mismatch`, also between chunks.
+            EnvironmentalError: `content-missing`.
+        """
+        with (
+            LayoutFolder.open(self._path, self._memory) as folder,
+            folder.stream(descriptor) as chunks,
+        ):
+            yield chunks
+
     def has(self, descriptor: Descriptor) -> bool:
         """Whether content of this digest and size is there; its bytes are not read."""
         try:
@@ -105,6 +121,20 @@ class LayoutStore:
         descriptor = Descriptor.of(data, media_type)
         self._store(descriptor, data)
         return descriptor
+
+    def put_stream(self, descriptor: Descriptor, content: Content) -> None:
+        """Store a blob of any size, as `put`; nothing of it is visible before all was checked.
+
+        Raises:
+            VerificationError: `digest-mismatch`.
+        """
+
+        def write(folder: LayoutFolder) -> None:
+            if not folder.is_whole(descriptor):
+                with content() as chunks:
+                    folder.write_chunks(descriptor, checked(chunks, descriptor))
+
+        self._written(write)
 
     def put_manifest(self, data: bytes, media_type: str = MANIFEST_TYPE) -> Descriptor:
         """Store a manifest or an index, and list it: under its subject, or without a name.
@@ -170,17 +200,21 @@ class LayoutStore:
             return folder.index().tags()
 
     def _store(self, descriptor: Descriptor, data: bytes) -> None:
-        try:
-            with LayoutFolder.open(self._path, self._memory) as folder:
-                folder.write(descriptor, data)
-        except EnvironmentalError as error:
-            if not is_missing(error):
-                raise
-            prepare(self._path)
-            with locked(self._path, seconds=self._lock_seconds):
-                create(self._path)
-            with LayoutFolder.open(self._path, self._memory) as folder:
-                folder.write(descriptor, data)
+        self._written(lambda folder: folder.write(descriptor, data))
+
+    def _written(self, write: Callable[[LayoutFolder], None]) -> None:
+        """Have something written; the layout is made first if there is none."""
+        with ExitStack() as stack:
+            try:
+                folder = stack.enter_context(LayoutFolder.open(self._path, self._memory))
+            except EnvironmentalError as error:
+                if not is_missing(error):
+                    raise
+                prepare(self._path)
+                with locked(self._path, seconds=self._lock_seconds):
+                    create(self._path)
+                folder = stack.enter_context(LayoutFolder.open(self._path, self._memory))
+            write(folder)
 
     @contextmanager
     def _locked(self) -> Generator[LayoutFolder]:

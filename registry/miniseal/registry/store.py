@@ -2,9 +2,12 @@
 
 A store is one repository: blobs and manifests by digest, tags that name manifests, and the
 referrers of a manifest. What comes out of `read` has the size and the digest it was asked for;
-nothing else about it is checked here.
+nothing else about it is checked here. What may be large goes through `stream` and `put_stream`,
+which hold a chunk of it at a time.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from miniseal.formats.errors import Code, EnvironmentalError, UsageError
@@ -12,7 +15,15 @@ from miniseal.formats.oci import MANIFEST_TYPE, Descriptor
 from miniseal.formats.reference import is_tag
 from miniseal.registry.referrers import is_fallback_tag
 
-__all__ = ["CONTENT_MISSING", "TAG_EXISTS", "TAG_REFUSED", "Store", "check_tag", "is_content_tag"]
+__all__ = [
+    "CONTENT_MISSING",
+    "TAG_EXISTS",
+    "TAG_REFUSED",
+    "Content",
+    "Store",
+    "check_tag",
+    "is_content_tag",
+]
 
 CONTENT_MISSING = Code(
     "content-missing",
@@ -37,6 +48,10 @@ TAG_REFUSED = Code(
 )
 
 
+Content = Callable[[], AbstractContextManager[Iterator[bytes]]]
+"""Opens content for reading from its start; called again by a store that has to send it again."""
+
+
 class Store(Protocol):
     """One repository. Every method may raise `EnvironmentalError` when what is behind it fails."""
 
@@ -58,12 +73,35 @@ class Store(Protocol):
         """
         ...
 
+    def stream(self, descriptor: Descriptor) -> AbstractContextManager[Iterator[bytes]]:
+        """The content of a descriptor, of any size, in chunks, for the length of a `with` block.
+
+        The last chunk comes only after size and digest were found right: nobody holds all of wrong
+        content. Nothing is asked of what is behind the store before the block is entered.
+
+        Raises:
+            VerificationError: `digest-mismatch`, also between chunks.
+            EnvironmentalError: `content-missing`.
+        """
+        ...
+
     def has(self, descriptor: Descriptor) -> bool:
         """Whether content of this digest and size is there; its bytes are not read."""
         ...
 
     def put(self, data: bytes, media_type: str) -> Descriptor:
         """Store a blob; storing it twice is storing it once."""
+        ...
+
+    def put_stream(self, descriptor: Descriptor, content: Content) -> None:
+        """Store a blob of any size, unless it is there: `to.put_stream(d, lambda: of.stream(d))`.
+
+        Nothing is visible before all of it was found to have the size and digest of `descriptor`.
+        `content` is opened for each attempt, and not at all where the blob is there.
+
+        Raises:
+            VerificationError: `digest-mismatch`, the content is not what `descriptor` says.
+        """
         ...
 
     def put_manifest(self, data: bytes, media_type: str = MANIFEST_TYPE) -> Descriptor:

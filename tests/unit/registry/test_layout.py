@@ -3,8 +3,8 @@ import json
 import os
 import resource
 import socket
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -630,3 +630,62 @@ class TestTags:
 
         assert error.value.code == "too-large"
         assert store.tags() == {}
+
+
+def test_content_is_streamed_from_one_layout_to_another(tmp_path: Path) -> None:
+    source, target = LayoutStore(tmp_path / "from"), LayoutStore(tmp_path / "to")
+    data = bytes(range(256)) * 4000
+    descriptor = source.put(data, "application/wasm")
+
+    target.put_stream(descriptor, lambda: source.stream(descriptor))
+
+    assert target.read(descriptor, limit=len(data)) == data
+
+
+def test_content_that_is_there_is_not_asked_for(tmp_path: Path) -> None:
+    store = LayoutStore(tmp_path / "layout")
+    descriptor = store.put(b"content", "text/plain")
+
+    def never() -> AbstractContextManager[Iterator[bytes]]:
+        pytest.fail("asked for it")
+
+    store.put_stream(descriptor, never)
+
+
+def test_damaged_content_is_not_streamed_to_its_end(path: Path) -> None:
+    store = LayoutStore(path)
+    descriptor = store.put(b"content", "text/plain")
+    (path / "blobs/sha256" / descriptor.digest.removeprefix("sha256:")).write_bytes(b"CONTENT")
+
+    with pytest.raises(MinisealError) as error, store.stream(descriptor) as chunks:
+        list(chunks)
+
+    assert error.value.code == "digest-mismatch"
+
+
+def test_nothing_stays_of_a_wrong_stream(path: Path) -> None:
+    store = LayoutStore(path)
+    right = store.put(b"right", "text/plain")
+    wrong = Descriptor.of(b"wanted", "text/plain")
+    before = files(path)
+
+    @contextmanager
+    def content() -> Generator[Iterator[bytes]]:
+        yield iter((b"wan", b"tEd"))
+
+    with pytest.raises(MinisealError) as error:
+        store.put_stream(wrong, content)
+
+    assert error.value.code == "digest-mismatch"
+    assert files(path) == before
+    assert store.has(right)
+
+
+def test_streaming_what_is_not_there_says_so(path: Path) -> None:
+    store = LayoutStore(path)
+    store.put(b"right", "text/plain")
+
+    with pytest.raises(MinisealError) as error, store.stream(ABSENT):
+        pytest.fail("there it is")
+
+    assert error.value.code == "content-missing"

@@ -1,0 +1,43 @@
+from collections.abc import Iterator
+
+import pytest
+
+from miniseal.formats.errors import VerificationError
+from miniseal.formats.oci import Descriptor
+from miniseal.registry.checked import checked
+
+CHUNKS = (b"one", b"two", b"", b"three")
+CONTENT = Descriptor.of(b"".join(CHUNKS), "text/plain")
+
+
+def until_refused(chunks: Iterator[bytes]) -> bytes:
+    """What came before `digest-mismatch`."""
+    came: list[bytes] = []
+    with pytest.raises(VerificationError) as error:
+        came.extend(chunks)
+    assert error.value.code == "digest-mismatch"
+    return b"".join(came)
+
+
+def test_right_content_comes_whole() -> None:
+    assert list(checked(CHUNKS, CONTENT)) == [b"one", b"two", b"three"]
+
+
+def test_content_may_be_empty() -> None:
+    assert list(checked((), Descriptor.of(b"", "text/plain"))) == []
+
+
+def test_the_last_chunk_of_wrong_content_does_not_come() -> None:
+    assert until_refused(checked((b"one", b"two", b"THREE"), CONTENT)) == b"onetwo"
+
+
+def test_short_content_is_refused_at_its_end() -> None:
+    assert until_refused(checked((b"one", b"two"), CONTENT)) == b"one"
+
+
+def test_long_content_is_refused_when_it_gets_too_long() -> None:
+    def endless() -> Iterator[bytes]:
+        while True:
+            yield b"four"
+
+    assert len(until_refused(checked(endless(), CONTENT))) <= CONTENT.size
