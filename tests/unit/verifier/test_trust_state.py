@@ -11,10 +11,11 @@ from kit.tufs import DAY, ROOT_FILE, TRUSTED_ROOT, Repository, trusting
 from miniseal.formats.digest import sha256
 from miniseal.formats.errors import MinisealError
 from miniseal.verifier.host.reader import StateReader
-from miniseal.verifier.host.trust import trusted_root
+from miniseal.verifier.host.trust import needed_material
 from miniseal.verifier.host.trustfile import TrustFile, read_trust
 from miniseal.verifier.policy.policy import Policy
 from miniseal.verifier.signatures.material import MATERIAL_LIMIT
+from miniseal.verifier.signatures.trust import of_policy
 
 OTHER = b'{"other":1}'
 
@@ -43,7 +44,9 @@ def refusal(scene: Scene, material: bytes) -> str:
 
 def current(scene: Scene) -> bytes:
     """The trusted root that an admission would go by."""
-    root = trusted_root(StateReader(str(scene.state)), Policy.load(scene.path), scene.now)
+    policy = Policy.load(scene.path)
+    material = needed_material(StateReader(str(scene.state)), policy)
+    root = of_policy(policy, material, scene.now)
     assert root is not None
     return root.data
 
@@ -241,7 +244,20 @@ def test_a_policy_without_tuf_accepts_nothing(tmp_path: Path, repository: Reposi
     scene = Scene(tmp_path)
 
     assert refusal(scene, repository.material().to_bytes()) == "trust-missing"
-    assert trusted_root(StateReader(str(scene.state)), Policy.load(scene.path), NOW) is None
+    assert needed_material(StateReader(str(scene.state)), Policy.load(scene.path)) is None
+
+
+def test_damaged_material_stops_no_policy_that_needs_none(
+    scene: Scene, repository: Repository
+) -> None:
+    accept(scene, repository)
+    for blob in (scene.state / "blobs" / "sha256").iterdir():
+        blob.unlink()
+    scene.policy(POLICY.replace("serial = 1", "serial = 2"))
+
+    installed(scene)
+
+    assert scene.verifier().load(APP).version_code == 1
 
 
 def test_a_head_that_an_earlier_version_wrote_has_no_trust(scene: Scene) -> None:

@@ -24,7 +24,7 @@ from miniseal.verifier.host.serial import check_serial
 from miniseal.verifier.host.state import State
 from miniseal.verifier.host.stored import StoredSource
 from miniseal.verifier.host.summary import Summary, summarise
-from miniseal.verifier.host.trust import stored_material
+from miniseal.verifier.host.trust import needed_material
 from miniseal.verifier.policy.policy import Policy
 from miniseal.verifier.source import Source
 
@@ -81,7 +81,8 @@ class Admitter:
             self._state.sweep(following)
 
     def _trusting(self, policy: Policy, now: int) -> Trusting:
-        return Trusting(policy=policy, now=now, material=stored_material(self._state.reader))
+        material = needed_material(self._state.reader, policy)
+        return Trusting(policy=policy, now=now, material=material)
 
     def _commit(self, event: str, examined: Examined, policy: Policy, now: int) -> Admission:
         verdict = examined.verdict

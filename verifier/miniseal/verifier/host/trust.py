@@ -1,4 +1,4 @@
-"""Trust material in a host's state: accepting it, and the trusted root that an admission goes by.
+"""Trust material in a host's state: accepting it, and giving it to admissions.
 
 The material is a blob, which the head names by digest, with the versions in it: so a crash leaves
 the old material or the new, an older file that is put back is noticed, and a host's counter covers
@@ -21,21 +21,19 @@ from miniseal.verifier.host.serial import check_serial
 from miniseal.verifier.host.state import State
 from miniseal.verifier.policy.policy import Policy
 from miniseal.verifier.signatures.material import Material
-from miniseal.verifier.signatures.trust import TrustedRoot, TufRepository, of_policy
+from miniseal.verifier.signatures.trust import TrustedRoot, TufRepository
 
-__all__ = ["TrustKeeper", "stored_material", "trusted_root"]
+__all__ = ["TrustKeeper", "needed_material", "stored_material"]
 
 
-def trusted_root(reader: StateReader, policy: Policy, now: int) -> TrustedRoot | None:
-    """The trusted root that admissions into this state go by; None where the policy needs none.
+def needed_material(reader: StateReader, policy: Policy) -> bytes | None:
+    """The state's material, where the policy has its trusted root from a TUF repository.
 
     Raises:
-        VerificationError: `trust-missing`, `trust-invalid`, `trust-stale`; as the state is found.
-        EnvironmentalError: `state-unreadable`, `mac-key-exposed`.
+        VerificationError, EnvironmentalError: as `stored_material`.
     """
     trust = policy.document.trust
-    material = stored_material(reader) if trust is not None and trust.tuf is not None else None
-    return of_policy(policy, material, now)
+    return None if trust is None or trust.tuf is None else stored_material(reader)
 
 
 def stored_material(reader: StateReader) -> bytes | None:
