@@ -110,7 +110,7 @@ def _links(of: Results) -> tuple[attest.Claim, ...]:
         "toolchain": project.toolchain.lock,
         "app.wasm": packed.config.wasm.digest,
         PACKAGE: packed.package.descriptor.digest,
-        "wasm-artifact": packed.wasm.descriptor.digest,
+        "wasm_artifact": packed.wasm.descriptor.digest,
         "image": packed.image.descriptor.digest,
         "sbom": sha256(canonical(of[SBOM])),
         "vulnerabilities": sha256(canonical(of[GATE].vulns.to_json())),

@@ -50,7 +50,7 @@ PERFORMED = (
     Performed(
         name="pack",
         materials=("source", "app.wasm"),
-        products=(PACKAGE, "wasm-artifact", "image"),
+        products=(PACKAGE, "wasm_artifact", "image"),
     ),
     Performed(name="sbom", materials=("source", PACKAGE), products=("sbom",)),
     Performed(name="scan", materials=("source", PACKAGE, "sbom"), products=("vulnerabilities",)),
