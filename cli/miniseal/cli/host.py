@@ -1,5 +1,6 @@
 """What the host-side commands share: the options they all take, and how a verdict reads."""
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import click
 from miniseal.formats.errors import Code, UsageError
 from miniseal.formats.reference import Reference
 from miniseal.registry import Store, open_store
-from miniseal.verifier import Admission, Verdict
+from miniseal.verifier import Admission, Policy, Trusting, Verdict
+from miniseal.verifier.host.trustfile import read_trust
 from miniseal.verifier.vex import Suppressed
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "state_option",
     "suppressed_lines",
     "trust_option",
+    "trusting",
     "verdict_lines",
 ]
 
@@ -51,6 +54,20 @@ trust_option = click.option(
     type=click.Path(path_type=Path),
     help="A file of trust material, kept by `miniseal refresh` [env: MINISEAL_TRUST].",
 )
+
+
+def trusting(policy: Path, trust: Path | None) -> Trusting:
+    """What a verification goes by now.
+
+    Raises:
+        UsageError: `policy-invalid`.
+        VerificationError, EnvironmentalError: what the file of trust material is refused for.
+    """
+    return Trusting(
+        policy=Policy.load(policy),
+        now=int(time.time()),
+        material=read_trust(trust) if trust else None,
+    )
 
 
 def open_source(text: str) -> tuple[Store, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from miniseal.cli import building, scanner
+from miniseal.cli import building, host, scanner
 from miniseal.cli.files import read_file
 from miniseal.cli.signing import Signing, signing_options
 
@@ -24,6 +24,7 @@ class Releasing:
     to: str | None
     signing: Signing
     policy: Path | None
+    trust: Path | None
     trivy: Path | None
     database: str | None
     max_age: int
@@ -50,15 +51,16 @@ class Releasing:
         """
         from miniseal.cli import workshop  # needs the extra `pipeline`
         from miniseal.pipeline.release import Release
-        from miniseal.verifier import Policy
 
-        policy = Policy.load(self.policy) if self.policy else None
+        trusting = host.trusting(self.policy, self.trust) if self.policy else None
+        policy = trusting.policy if trusting else None
         store = workshop.open_target(self.destination(project))
         return Release(
             store=store,
             signer=self.signing.signer(),
             scan=scanner.settings(self, policy),
             policy=policy,
+            material=trusting.material if trusting else None,
             resign=self.resign,
             until=self.until,
             links=self.links,
@@ -73,6 +75,7 @@ _OPTIONS = (
         type=click.Path(path_type=Path),
         help="A platform's policy that the release must satisfy before it is tagged.",
     ),
+    host.trust_option,
     scanner.options,
     click.option("--resign", is_flag=True, help="Sign again what is published already."),
     click.option("--until", metavar="STEP", help="Stop after STEP; nothing gets a tag then."),

@@ -115,6 +115,7 @@ class Release:
         signer: signs every statement.
         scan: which scanner and which database.
         policy: the platform's, or None: then the release is verified by what the project says.
+        material: what `miniseal refresh` brought, for a policy that needs it.
         resign: sign again although the store holds evidence that is good enough.
         until: the last step that runs; None publishes.
         links: whether each step leaves an in-toto link; `[publish] links` may ask for it too.
@@ -124,6 +125,7 @@ class Release:
     signer: Signer
     scan: ScanSettings
     policy: Policy | None = None
+    material: bytes | None = None
     resign: bool = False
     until: str | None = None
     links: bool = False
@@ -139,6 +141,7 @@ class Release:
             signer=self.signer,
             scan=self.scan,
             policy=policy_of,
+            material=self.material,
             links=self.links,
         )
 

@@ -1,12 +1,12 @@
 """`miniseal impact`: what something went into, before it is denied."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from miniseal.cli import host
 from miniseal.cli.outcome import Outcome, Verb
 from miniseal.pipeline.events import short
 
@@ -30,10 +30,15 @@ __all__ = ["command"]
     "--policy",
     envvar="MINISEAL_POLICY",
     type=click.Path(path_type=Path),
-    help="A policy, by whose keys statements are verified [env: MINISEAL_POLICY].",
+    help="A policy, by whose signers statements are verified [env: MINISEAL_POLICY].",
 )
+@host.trust_option
 def command(
-    query: str, references: tuple[str, ...], states: tuple[Path, ...], policy: Path | None
+    query: str,
+    references: tuple[str, ...],
+    states: tuple[Path, ...],
+    policy: Path | None,
+    trust: Path | None,
 ) -> Outcome:
     """Find the packages that DIGEST went into, and what would deny them.
 
@@ -44,7 +49,6 @@ def command(
     from miniseal.pipeline.impact.search import impact  # needs the extra `pipeline`
     from miniseal.pipeline.impact.traces import Query
     from miniseal.pipeline.published import targets
-    from miniseal.verifier import Policy
 
     if not references and not states:
         raise click.UsageError("nowhere to look: give a reference or --state")
@@ -53,8 +57,7 @@ def command(
         asked,
         [target for text in references for target in targets(text)],
         states,
-        policy=Policy.load(policy) if policy else None,
-        now=int(time.time()),
+        trusting=host.trusting(policy, trust) if policy else None,
     )
     return _outcome(result, query, result.deny(asked))
 

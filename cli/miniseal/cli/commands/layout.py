@@ -16,12 +16,9 @@ from miniseal.formats.bundle import BUNDLE_LIMIT, Bundle
 from miniseal.formats.digest import sha256
 from miniseal.formats.errors import Code, FormatError, UsageError
 from miniseal.formats.layout import Layout, LayoutKey, LayoutStep
-from miniseal.verifier import Policy
 from miniseal.verifier.checks.layout import Followed, check_layout
-from miniseal.verifier.core import Trusting
 from miniseal.verifier.examine import ask, gather, refusing
 from miniseal.verifier.fetch import fetch
-from miniseal.verifier.host.trustfile import read_trust
 
 __all__ = ["LAYOUT_NOT_REQUIRED", "command"]
 
@@ -153,11 +150,7 @@ def check(path: Path, against: str, policy: Path, trust: Path | None) -> Outcome
     data = read_file(path, limit=BUNDLE_LIMIT)
     source, name = host.open_source(against)
     with refusing():
-        trusting = Trusting(
-            policy=Policy.load(policy),
-            now=int(time.time()),
-            material=read_trust(trust) if trust else None,
-        )
+        trusting = host.trusting(policy, trust)
         app_id = fetch(source, name).config.manifest.app_id
         asked = ask(app_id, source, name, trusting)
         rule, package = asked.namespace.require.layout, asked.fetched.descriptor.digest

@@ -31,6 +31,7 @@ RESCAN_INCOMPLETE = Code(
 @click.command("rescan", cls=Verb, extra="pipeline")
 @click.argument("references", nargs=-1, required=True, metavar="REFERENCE...")
 @host.policy_option
+@host.trust_option
 @signing_options
 @scanner.options
 @click.option("--app", "app_id", help="The app_id that each package must be.")
@@ -59,6 +60,7 @@ class _Options:
 
     references: tuple[str, ...]
     policy: Path
+    trust: Path | None
     signing: Signing
     trivy: Path | None
     database: str | None
@@ -78,11 +80,11 @@ def _rescan(options: _Options) -> Outcome:
     from miniseal.pipeline.rescan.rescan import Rescan, rescan
     from miniseal.pipeline.rescan.scanning import TrivyScanning
     from miniseal.pipeline.steps.scan import open_scanner
-    from miniseal.verifier import Policy
 
     if not (options.signing.given or options.dry_run):
         raise click.UsageError("give --key or --keyless, or --dry-run")
-    policy = Policy.load(options.policy)
+    trusting = host.trusting(options.policy, options.trust)
+    policy = trusting.policy
     signer = None if options.dry_run else options.signing.signer()
     found = [target for text in options.references for target in targets(text)]
     isolation = detect()
@@ -98,6 +100,7 @@ def _rescan(options: _Options) -> Outcome:
             events=events,
             app_id=options.app_id,
             jobs=options.jobs,
+            material=trusting.material,
             again=options.again,
             clock=time.time,
         )

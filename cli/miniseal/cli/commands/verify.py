@@ -1,6 +1,5 @@
 """`miniseal verify`: every check a host makes at admission, without a host."""
 
-import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +11,9 @@ from miniseal.cli.explaining import tree
 from miniseal.cli.outcome import Outcome, Verb
 from miniseal.cli.signing import Signing, signing_options
 from miniseal.formats.errors import MinisealError
-from miniseal.verifier import Policy
-from miniseal.verifier.core import Trusting
 from miniseal.verifier.examine import examine, refusing
 from miniseal.verifier.explain import Explanation
 from miniseal.verifier.explain import explain as explained
-from miniseal.verifier.host.trustfile import read_trust
 
 if TYPE_CHECKING:
     from miniseal.pipeline.summary import Sayer
@@ -59,14 +55,13 @@ def command(
     if attest_refusal and not attest:
         raise click.UsageError("--attest-refusal is for --attest")
     source, name = host.open_source(reference)
-    loaded, now = Policy.load(policy), int(time.time())
+    trusting = host.trusting(policy, trust)
+    loaded, now = trusting.policy, trusting.now
     sayer = _sayer(verifier_id, signing) if attest else None
     watching = sayer.refusing(source, name, loaded, now=now) if sayer and attest_refusal else None
     explanation: Explanation | None = None
     try:
         with watching or nullcontext(), refusing():
-            material = read_trust(trust) if trust else None
-            trusting = Trusting(policy=loaded, now=now, material=material)
             if explain:
                 explanation = explained(app_id, source, name, trusting)
                 examined = explanation.conclude()

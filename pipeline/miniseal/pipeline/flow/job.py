@@ -51,6 +51,7 @@ class Publishing:
         signer: signs every statement.
         scan: which scanner and which database.
         policy: what the release of a project must satisfy before it is tagged.
+        material: the trust material that the policy needs, or None.
         links: whether each step leaves a link; `[publish] links` may ask for it too.
     """
 
@@ -58,6 +59,7 @@ class Publishing:
     signer: Signer
     scan: ScanSettings
     policy: Callable[[Project], Policy]
+    material: bytes | None = None
     links: bool = False
 
 

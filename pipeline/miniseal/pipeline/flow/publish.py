@@ -178,6 +178,7 @@ def verdict(job: Job, of: Results) -> Verdict:
         of[PACK].package.descriptor.digest,
         job.publishing.policy(project),
         now=job.making.clock(),
+        material=job.publishing.material,
     )
 
 

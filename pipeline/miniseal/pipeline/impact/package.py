@@ -14,7 +14,7 @@ from miniseal.formats.oci import Descriptor, Manifest
 from miniseal.formats.statement import Statement
 from miniseal.pipeline.impact.found import Found, Impact, Problem, Program, Signature
 from miniseal.pipeline.impact.traces import Query, Trace, traces
-from miniseal.verifier import Policy, Source
+from miniseal.verifier import Source, Trusting
 from miniseal.verifier.budget import EVIDENCE_LIMIT, REFERRERS, VERIFICATIONS, Budget
 from miniseal.verifier.collect import collect
 from miniseal.verifier.contents import Fetched
@@ -180,12 +180,12 @@ def unchecked(data: bytes) -> Checked:
     return UNCHECKED
 
 
-def verifying(policy: Policy, fetched: Fetched, now: int, material: bytes | None = None) -> Check:
+def verifying(trusting: Trusting, fetched: Fetched) -> Check:
     """Checks signatures by those whom the policy lets speak about the program."""
-    package = fetched.descriptor.digest
+    package, policy, now = fetched.descriptor.digest, trusting.policy, trusting.now
     try:
         keyring = Keyring(policy, policy.namespace(fetched.config.manifest.app_id))
-        trust = of_policy(policy, material, now) if keyring.keyless else None
+        trust = of_policy(policy, trusting.material, now) if keyring.keyless else None
     except VerificationError:  # nobody may speak about it
         return unchecked
 

@@ -18,7 +18,7 @@ from miniseal.pipeline.impact.found import Found, Impact, Problem, Program
 from miniseal.pipeline.impact.package import Checked, Look, unchecked, verifying
 from miniseal.pipeline.impact.traces import Query
 from miniseal.pipeline.published import Target
-from miniseal.verifier import Policy, Record
+from miniseal.verifier import Record, Trusting
 from miniseal.verifier.contents import Fetched
 from miniseal.verifier.examine import refusing
 from miniseal.verifier.fetch import fetch
@@ -51,8 +51,7 @@ def impact(
     targets: Iterable[Target],
     states: Iterable[Path],
     *,
-    policy: Policy | None,
-    now: int,
+    trusting: Trusting | None,
 ) -> Impact:
     """Look for something.
 
@@ -60,15 +59,15 @@ def impact(
         query: what.
         targets: published packages, and places that could not be listed.
         states: folders of hosts' states; their MACs are checked.
-        policy: whose keys verify statements, or None: then nothing is verified.
-        now: seconds since 1970; a key that is past its end verifies nothing.
+        trusting: the policy whose signers' statements are verified, the time and the trust
+            material, or None: then nothing is verified.
     """
     result = Impact()
     for target in targets:
         with _telling(result, target.reference):
             if target.error is not None:
                 raise target.error
-            _published(query, target, policy, now, result)
+            _published(query, target, trusting, result)
     for state in states:
         with _telling(result, str(state)):
             _installed(query, state, result)
@@ -85,9 +84,7 @@ def _telling(result: Impact, place: str) -> Generator[None]:
         result.problems.append(Problem(place=place, error=error))
 
 
-def _published(
-    query: Query, target: Target, policy: Policy | None, now: int, result: Impact
-) -> None:
+def _published(query: Query, target: Target, trusting: Trusting | None, result: Impact) -> None:
     fetched = fetch(target.store, target.name)
     result.packages += 1
     look = Look(
@@ -95,7 +92,7 @@ def _published(
         source=target.store,
         fetched=fetched,
         program=_program(fetched, target.reference, tags=target.tags),
-        check=unchecked if policy is None else verifying(policy, fetched, now),
+        check=unchecked if trusting is None else verifying(trusting, fetched),
         result=result,
     )
     if not look.at_package():

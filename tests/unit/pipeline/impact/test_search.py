@@ -31,7 +31,7 @@ from miniseal.pipeline.impact.found import Found, Impact
 from miniseal.pipeline.impact.search import impact
 from miniseal.pipeline.impact.traces import Query
 from miniseal.pipeline.published import Target
-from miniseal.verifier import Policy, verify
+from miniseal.verifier import Policy, Trusting, verify
 from miniseal.verifier.policy.model import Deny
 
 TOOL = sha256(b"a tool")
@@ -58,8 +58,7 @@ def search(
             for name in names
         ],
         states,
-        policy=Policy.load(scene.path) if policy else None,
-        now=scene.now,
+        trusting=Trusting(policy=Policy.load(scene.path), now=scene.now) if policy else None,
     )
 
 
