@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from kit.fakesigstore import GITHUB, SUBJECT, FakeSigstore
 from kit.hosts import install_code
 from kit.keyless import KEYLESS, FakeSigner, keyless_scene, statement
-from kit.packages import APP, NOW, Scene, checks, key, package, scan
+from kit.packages import APP, NOW, SOURCE, Scene, checks, key, package, provenance, scan
 from miniseal.attestations import sign_statement
 
 DAY = 86_400
@@ -285,3 +285,35 @@ def test_packages_of_each_other(scene: Scene, signer: FakeSigner) -> None:
     }
 
     assert install_code(scene) == "attestation-missing"
+
+
+def test_a_key_proves_no_age(scene: Scene, signer: FakeSigner) -> None:
+    rule = '[namespace.require.checks]\nsigners = ["acme"]\n'
+    either = rule.replace('"acme"', '"acme", "scanner"')
+    scene.policy(KEYLESS.replace(rule, f'{either}max_age = "2d"\n'))
+    made = scene.release(signer=signer, without=["checks"])
+    scene.repository.say(made, checks(), key("scanner"))
+
+    assert install_code(scene) == "evidence-undated"
+
+
+def test_provenance_of_another_ref_or_an_old_build_is_refused(
+    scene: Scene, signer: FakeSigner
+) -> None:
+    rule = '[namespace.require.provenance]\nsigners = ["acme"]\n'
+    assert rule in KEYLESS
+    scene.policy(KEYLESS.replace(rule, f'{rule}ref = "refs/tags/v*"\n'))
+    made = scene.release(signer=signer, without=["provenance"])
+    said = provenance(source={"uri": f"git+{SOURCE}@refs/heads/main"})
+    scene.repository.say(made, said, signer)
+    assert install_code(scene) == "source-mismatch"
+
+    scene.repository.say(made, provenance(source={"uri": f"git+{SOURCE}@refs/tags/v1"}), signer)
+    assert scene.verifier().install(APP, scene.repository, "1.0.0").version_code == 1
+
+    dated = KEYLESS.replace(rule, f'{rule}max_age = "1d"\n').replace("serial = 1", "serial = 2")
+    scene.policy(dated)
+    old = FakeSigner.of(at=NOW - 2 * DAY)
+    other = scene.release(code=2, signer=signer, without=["provenance"])
+    scene.repository.say(other, provenance(), old)
+    assert install_code(scene, "2.0.0") == "evidence-stale"

@@ -1,5 +1,3 @@
-from itertools import permutations
-
 import pytest
 
 from kit.evidence import collected, policy, said

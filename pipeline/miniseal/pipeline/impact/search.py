@@ -24,7 +24,7 @@ from miniseal.verifier.examine import refusing
 from miniseal.verifier.fetch import fetch
 from miniseal.verifier.host.head import HEAD_MALFORMED
 from miniseal.verifier.host.reader import NOT_INSTALLED, StateReader
-from miniseal.verifier.host.stored import StoredSource
+from miniseal.verifier.host.stored import StoredSource, others_evidence
 
 __all__ = ["SEARCH_INCOMPLETE", "impact"]
 
@@ -128,7 +128,7 @@ def _admitted(
     result.programs += 1
     if query.matches(record.policy_digest):
         result.found.append(Found(program=program, role="policy", path="policy.digest"))
-    kept = {members.digest("bundle"): members for members in map(_members, record.evidence)}
+    kept = {members.digest("bundle"): members for members in map(_members, others_evidence(record))}
 
     def admitted(data: bytes) -> Checked:
         return "admitted", tuple(kept[sha256(data)].strings("signers"))

@@ -279,7 +279,7 @@ class TestProblems:
             error=error.value,  # type: ignore[arg-type]
         )
 
-        result = impact(Query.parse(TOOL), [target], (), policy=None, now=NOW)
+        result = impact(Query.parse(TOOL), [target], (), trusting=None)
 
         assert self.codes(result) == [(PLACE, "content-missing")]
         assert result.packages == 0

@@ -19,7 +19,15 @@ from miniseal.verifier.host.head import HEAD_MALFORMED
 from miniseal.verifier.host.reader import StateReader
 from miniseal.verifier.host.record import Blob, Record
 
-__all__ = ["StoredSource"]
+__all__ = ["StoredSource", "others_evidence"]
+
+
+def others_evidence(record: Record) -> tuple[dict[str, object], ...]:
+    """What others have said of the program: all but the host's own summary of its admission.
+
+    Nobody whom the policy names has signed that one.
+    """
+    return tuple(each for each in record.evidence if each.get("signers"))
 
 
 class StoredSource:
@@ -33,7 +41,7 @@ class StoredSource:
         )
         self._referrers = {
             referrer.digest: (referrer, data)
-            for referrer, data in map(self._referrer, record.evidence)
+            for referrer, data in map(self._referrer, others_evidence(record))
         }
 
     def resolve(self, name: str) -> Descriptor:
