@@ -326,6 +326,8 @@ def test_another_host_can_rely_on_it_without_seeing_the_rest(scene: Scene, tmp_p
 
     assert admission.expires == "2026-11-22T12:00:00Z"
     assert other.verifier().readmit(APP).package == made.digest
+    _, own = own_summary(other)
+    assert own.verifier_id != said.verifier_id
 
 
 def test_a_summary_goes_with_its_program(scene: Scene) -> None:
