@@ -1,3 +1,5 @@
+from itertools import permutations
+
 import pytest
 
 from kit.evidence import collected, policy, said
