@@ -212,6 +212,7 @@ class TestKeyless:
         sigstore: PrivateSigstore,
         tip: Published,
         registry: Registry,
+        old_registry: Registry,
         cosign: Cosign,
         tmp_path: Path,
     ) -> None:
@@ -224,13 +225,18 @@ class TestKeyless:
                 *("--identity-token", token, "--trust-config", config),
             )
         repository = f"keyless-{kind}-{version}"
-        registry.push(layout, repository)
         bundle = tmp_path / "bundle.json"
         (said,) = Published(layout=layout, policy=tip.policy).said(PROVENANCE)
         bundle.write_text(json.dumps(said.bundle))
         who = (*identity(sigstore, kind), "--type", PROVENANCE)
 
-        cosign("verify-attestation", *who, registry.reference(repository, tip.digest)).ok()
+        for there in (registry, old_registry):
+            there.push(layout, repository)
+            reference = there.reference(repository, tip.digest)
+            cosign("verify-attestation", *who, reference).ok()
+            assert PROVENANCE in cosign("tree", reference).ok()
+            downloaded = json.loads(cosign("download", "attestation", reference).ok())
+            assert downloaded["dsseEnvelope"] == said.bundle["dsseEnvelope"]
         words = ("verify-blob-attestation", "--bundle", bundle)
         cosign(*words, *who, *hexadecimal(tip.digest)).ok()
         other = (*identity(sigstore, "email" if kind == "github" else "github"),)

@@ -314,6 +314,22 @@ class TestKeyless:
         assert judge(exchange.release, layout, only_provenance(policy)).evidence
         assert refusal(exchange.release, layout, others) == "identity-mismatch"
 
+    def test_a_registry_without_the_referrers_api(
+        self,
+        exchange: Exchange,
+        old_registry: Registry,
+        sigstore: PrivateSigstore,
+        identified: Callable[..., tuple[str | Path, ...]],
+        tmp_path: Path,
+    ) -> None:
+        old_registry.push(exchange.release.layout, exchange.repository, bare=True)
+        there = replace(exchange, registry=old_registry)
+        policy = keyless_policy(exchange.release.policy, tmp_path / "policy", sigstore, "github")
+
+        there.attest(PROVENANCE, *identified("github", "v1"))
+
+        assert there.judge(only_provenance(policy)).evidence
+
     def test_another_caller_of_the_same_workflow(
         self,
         exchange: Exchange,
