@@ -248,6 +248,11 @@ def _managed() -> Group:
             "log-entry-invalid",
         ),
     )
+    promise = f"{ENTRY}.inclusionPromise.signedEntryTimestamp"
+    yield (
+        "managed-promise-altered_fail",
+        case("the log's promise is altered", edited(logged, promise, flipped), "log-entry-invalid"),
+    )
     rekor2 = FAKE.message(owner, ARTIFACT, rekor=2)
     elsewhere = STRANGER.timestamp(_signature_of(rekor2))
     yield (

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conformance.made import ARTIFACT, FAKE, cases, compact, roots
-from conformance.suite import OWN_CASES, Form, Request, request_of, verify
+from conformance.suite import OWN_CASES, ROOT, Form, Request, request_of, verify
 from conformance.write import files
 from miniseal.formats.errors import MinisealError
 from miniseal.verifier.signatures.blob import Blob
@@ -38,6 +38,13 @@ def test_the_cases_on_the_disk_are_those_that_are_made() -> None:
 def test_a_case_that_has_to_fail_says_so_in_its_name() -> None:
     for name, case in {**CASES, **ROOTS}.items():
         assert name.endswith("_fail") == (case.code is not None), name
+
+
+def test_the_documentation_counts_the_cases() -> None:
+    text = (ROOT / "docs" / "reference" / "conformance.md").read_text(encoding="utf-8")
+
+    assert f"{len(CASES)} of {len(CASES)}" in text
+    assert f"{len(ROOTS)} of {len(ROOTS)}" in text
 
 
 @pytest.mark.parametrize("form", Form)

@@ -1,10 +1,11 @@
 """The cases of sigstore-conformance that are here, each with our reason, in both input forms."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from conformance.suite import Form, request_of, shared_cases, verify
+from conformance.suite import ROOT, Form, request_of, shared_cases, verify
 from miniseal.formats.errors import MinisealError
 
 REASONS = {
@@ -59,6 +60,16 @@ def cases() -> Path:
 
 def test_the_table_names_every_case(cases: Path) -> None:
     assert sorted(path.name for path in cases.iterdir() if path.is_dir()) == sorted(REASONS)
+
+
+def test_the_documentation_names_the_reason_of_every_refusal() -> None:
+    text = (ROOT / "docs" / "reference" / "conformance.md").read_text(encoding="utf-8")
+    told: dict[str, str] = {}
+    for code, cases in re.findall(r"^\| `([a-z-]+)` \| (.*_fail.*) \|$", text, re.MULTILINE):
+        told.update(dict.fromkeys(re.findall(r"`([^`]+)`", cases), code))
+
+    assert told == {name: code for name, code in REASONS.items() if code}
+    assert f"{len(REASONS)} of {len(REASONS)}" in text
 
 
 @pytest.mark.parametrize("form", Form)

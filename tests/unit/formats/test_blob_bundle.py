@@ -98,6 +98,10 @@ def test_a_key_signs_without_certificates(version: str) -> None:
         pytest.param(
             signed_by({"publicKey": {}, "certificate": {"rawBytes": "MIIB"}}), id="two signers"
         ),
+        pytest.param(
+            signed_by({**LEAF["verificationMaterial"], **CHAIN["verificationMaterial"]}),
+            id="leaf and chain",
+        ),
         pytest.param({**LEAF, "dsseEnvelope": ENVELOPE}, id="two contents"),
         pytest.param({**LEAF, "messageSignature": None}, id="no content"),
         pytest.param({**LEAF, "messageSignature": {"signature": "AA"}}, id="base64"),
