@@ -128,7 +128,7 @@ def test_two_keys_of_one_signer_are_one() -> None:
     assert refused(*evidence, agree=2, signers=("duo",)).code == "rebuilds-missing"
 
 
-@pytest.mark.parametrize("order", permutations(range(3)))
+@pytest.mark.parametrize("order", tuple(permutations(range(3))))
 def test_what_is_joined_by_a_third_is_one(order: tuple[int, ...]) -> None:
     evidence = (built(SHARED, "one"), built(TWO, "one"), built(SHARED, "two"))
 
