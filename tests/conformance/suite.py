@@ -1,10 +1,11 @@
 """What sigstore-conformance asks of a client, in process: one case, one form of its input.
 
 The suite's cases are not in this repository. They are looked for where `MINISEAL_CONFORMANCE`
-says, else beside the checkout; a test that finds none fails.
+says, else beside the checkout, or beside that which it is a clone of; a test that finds none fails.
 """
 
 import os
+import subprocess
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
@@ -90,7 +91,18 @@ def embedded_root(url: str) -> bytes:
 def shared_cases() -> Path:
     """The folder with the suite's own cases; it may not be there."""
     named = os.environ.get("MINISEAL_CONFORMANCE")
-    return Path(named) if named else ROOT.parent / "shared" / "sigstore-conformance"
+    if named:
+        return Path(named)
+    places = [ROOT.parent, *(Path(origin).parent for origin in _origins())]
+    folders = [place / "shared" / "sigstore-conformance" for place in places]
+    return next((folder for folder in folders if folder.is_dir()), folders[0])
+
+
+def _origins() -> list[str]:
+    """The checkout that this one is a clone of, where it is on this machine."""
+    command = ["git", "-C", str(ROOT), "config", "--get", "remote.origin.url"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return [line for line in done.stdout.splitlines() if line.startswith("/")]
 
 
 def request_of(case: Path, form: Form) -> Request:
