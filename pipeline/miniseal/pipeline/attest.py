@@ -23,6 +23,7 @@ from miniseal.formats.predicates.provenance import Provenance
 from miniseal.formats.predicates.sbom import Sbom
 from miniseal.formats.predicates.scai import Scai
 from miniseal.formats.predicates.test_result import TestResult
+from miniseal.formats.predicates.vsa import Vsa
 from miniseal.formats.predicates.vulns import Vulns
 from miniseal.formats.statement import STATEMENT_LIMIT, Statement, Subject
 from miniseal.formats.strictjson import loads
@@ -65,13 +66,14 @@ TYPES = {
     "scai": URIS[Scai],
     "slsaprovenance1": URIS[Provenance],
     "test-result": URIS[TestResult],
+    "vsa": URIS[Vsa],
     "vulns": URIS[Vulns],
 }
 """Short names of predicateTypes, cosign's where it has one."""
 
 _READERS = {
     URIS[kind]: kind.from_json
-    for kind in (Sbom, Link, Document, Scai, Provenance, TestResult, Vulns)
+    for kind in (Sbom, Link, Document, Scai, Provenance, TestResult, Vsa, Vulns)
 }
 
 

@@ -145,3 +145,9 @@ def test_what_the_store_does_not_give_back_was_not_attached(
     bad = kind(str(tmp_path / "layout"))
 
     assert code(attest, bad, "1.0.0", *vex(at=NOW), key("security")) == "attestation-lost"
+
+
+def test_a_summary_that_no_host_could_read_is_refused() -> None:
+    said = {"verifier": {"id": "https://gate.example"}, "verificationResult": "PASSED"}
+
+    assert code(predicate_of, json.dumps(said).encode(), type_of("vsa")) == "predicate-malformed"

@@ -24,7 +24,7 @@ __all__ = ["command"]
     "--type",
     "kind",
     required=True,
-    help="openvex, vulns, cyclonedx, slsaprovenance1, test-result, scai, link, or a URI.",
+    help="openvex, vulns, cyclonedx, slsaprovenance1, test-result, scai, link, vsa, or a URI.",
 )
 @signing_options
 def command(reference: str, predicate: Path, kind: str, signing: Signing) -> Outcome:
