@@ -442,6 +442,64 @@ class TestCommandLine:
         assert all(each["tlogEntries"] for each in materials)
         assert len(found) == len(released["evidence"])
 
+    def test_a_platform_that_names_the_workflow_admits_and_rescans(
+        self,
+        inside: PrivateSigstore,
+        project: Callable[[str], Path],
+        released: Path,
+        vulnerability_db: Path,
+        tmp_path: Path,
+    ) -> None:
+        layout, policy = tmp_path / "registry", self.platform(inside, released, tmp_path)
+        database = ("--vulnerability-db", vulnerability_db)
+        words = ("release", project("tip"), "--to", f"oci:{layout}", "--policy", policy)
+
+        planned = self.run(inside, "plan", *words[1:], *database).ok()
+        self.run(inside, *words, *database).ok()
+        (version,) = [tag for tag in tags(layout) if "-" not in tag]
+        reference = f"oci:{layout}:{version}"
+        again = ("rescan", reference, "--policy", policy, "--again", *database)
+        scanned = self.run(inside, *again).ok()
+
+        assert planned["signer"].startswith("the identity repo:acme/app:ref:refs/heads/main of ")
+        assert scanned["counts"]["good"] == 1
+        assert scanned["packages"][0]["attached"] is not None
+        verified = run_miniseal("verify", reference, "--app", self.APP, "--policy", policy).ok()
+        assert {name for each in verified["evidence"] for name in each["signers"]} == {"publisher"}
+
+    def test_a_rescan_by_another_workflow_is_refused(
+        self,
+        inside: PrivateSigstore,
+        released: Path,
+        vulnerability_db: Path,
+        tmp_path: Path,
+    ) -> None:
+        policy = self.platform(inside, released, tmp_path)
+        token = inside.token("github", repository_id="77")
+
+        run = run_miniseal(
+            *("rescan", f"oci:{released / 'registry-tip'}:1.2.0", "--policy", policy),
+            *("--keyless", "--trust-config", inside.trust_config, "--identity-token", token),
+            *("--vulnerability-db", vulnerability_db),
+        )
+
+        assert run.document["result"]["packages"][0]["error"]["code"] == "scan-signer-refused"
+
+    @staticmethod
+    def platform(stack: PrivateSigstore, released: Path, folder: Path) -> Path:
+        """A policy that names the workflow where the released one names a key."""
+        path = Path(shutil.copytree(released / "policy-tip", folder / "platform")) / "policy.toml"
+        shutil.copy(stack.trusted_root, path.parent / "trusted_root.json")
+        text = path.read_text()
+        keys = next(line for line in text.splitlines() if line.startswith("keys = "))
+        members = (
+            f'issuer = "{stack.issuer_url("github")}"\nidentity = "{stack.identity("github")}"\n'
+            'source_repository_id = "1001"\nsource_owner_id = "2002"'
+        )
+        trust = '[trust]\ntrusted_root = "trusted_root.json"\n\n[signer.publisher]'
+        path.write_text(text.replace(keys, members).replace("[signer.publisher]", trust))
+        return path
+
     @pytest.mark.parametrize("word", ["sign", "attest"])
     def test_a_statement_is_signed_by_an_identity(
         self, inside: PrivateSigstore, released: Path, tmp_path: Path, word: str
