@@ -21,7 +21,7 @@ EXTRAS = {
     "cli": {"cli", "pipeline"},
     "formats": set[str](),
     "packager": set[str](),
-    "pipeline": {"pipeline", "sign"},
+    "pipeline": {"keyless", "pipeline", "sign"},
     "registry": set[str](),
     "verifier": {"keyless", "layout"},
 }

@@ -12,10 +12,7 @@ from miniseal.formats.errors import Code, EnvironmentalError, VerificationError
 from miniseal.verifier.policy.policy import Policy
 from miniseal.verifier.signatures.material import MATERIAL_LIMIT, TRUST_INVALID, Material
 from miniseal.verifier.signatures.trust import TrustedRoot, TufRepository
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from miniseal.verifier.signatures.tuf import Chain
+from miniseal.verifier.signatures.tuf import Chain
 
 __all__ = ["TRUST_UNREADABLE", "TrustFile", "read_trust"]
 
@@ -92,7 +89,7 @@ class TrustFile:
             ) from error
         return root
 
-    def _known(self, repository: TufRepository) -> "Chain | None":
+    def _known(self, repository: TufRepository) -> Chain | None:
         """What is in the file, if it is material of this repository."""
         data = read_trust(self._path)
         try:

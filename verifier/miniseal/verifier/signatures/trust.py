@@ -14,11 +14,11 @@ from miniseal.formats.extras import need
 from miniseal.formats.times import to_text
 from miniseal.verifier.policy.patterns import seconds
 from miniseal.verifier.signatures.material import TRUST_INVALID, Material
+from miniseal.verifier.signatures.tuf import Chain, verified
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from miniseal.verifier.policy.policy import Policy
-    from miniseal.verifier.signatures.tuf import Chain
 
 __all__ = [
     "CLOCK_SKEW",
@@ -105,18 +105,16 @@ class TufRepository:
             max_age=seconds(trust.max_age or "") or 0,
         )
 
-    def chain(self, material: Material) -> "Chain":
+    def chain(self, material: Material) -> Chain:
         """The material's metadata, verified from the pinned root; their age is not asked.
 
         Raises:
             VerificationError: `trust-invalid`.
         """
         need("keyless")
-        from miniseal.verifier.signatures.tuf import verified  # 200 ms that only keyless needs
-
         return verified(material, self.root, self.target)
 
-    def read(self, material: Material, now: int) -> "tuple[TrustedRoot, Chain]":
+    def read(self, material: Material, now: int) -> tuple[TrustedRoot, Chain]:
         """The trusted root in the material, and what speaks for it, at `now` (seconds since 1970).
 
         Raises:

@@ -11,23 +11,23 @@ followed.
 # tuf documents `tuf.api.metadata` as the home of these names, and has no list of exports
 
 from dataclasses import dataclass
-from typing import TypeVar
-
-from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import (
-    Metadata,
-    MetaFile,
-    Root,
-    Signed,
-    Snapshot,
-    TargetFile,
-    Targets,
-    Timestamp,
-)
+from typing import TYPE_CHECKING, TypeVar
 
 from miniseal.formats.errors import Code, FormatError, VerificationError
 from miniseal.formats.strictjson import loads
 from miniseal.verifier.signatures.material import ROOT_LIMIT, TRUST_INVALID, Material
+
+if TYPE_CHECKING:
+    from tuf.api.metadata import (
+        Metadata,
+        MetaFile,
+        Root,
+        Signed,
+        Snapshot,
+        TargetFile,
+        Targets,
+        Timestamp,
+    )
 
 __all__ = ["TRUST_ROLLBACK", "Chain", "verified"]
 
@@ -40,7 +40,7 @@ TRUST_ROLLBACK = Code(
 )
 
 _HASHES = frozenset({"sha256", "sha512"})
-_Role = TypeVar("_Role", Root, Timestamp, Snapshot, Targets)
+_Role = TypeVar("_Role", "Root", "Timestamp", "Snapshot", "Targets")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class Chain:
         expiries: when what speaks for the target expires, seconds since 1970, by words for it.
     """
 
-    roots: tuple[Root, ...]
+    roots: "tuple[Root, ...]"
     versions: dict[str, int]
     expiries: dict[str, int]
 
@@ -91,6 +91,9 @@ def verified(material: Material, pinned_root: bytes, target: str) -> Chain:
     Raises:
         VerificationError: `trust-invalid`.
     """
+    from tuf.api.exceptions import RepositoryError  # 200 ms, for keyless signers alone
+    from tuf.api.metadata import Snapshot, Targets, Timestamp
+
     try:
         roots = _roots(material, pinned_root)
         root = roots[-1]
@@ -114,8 +117,10 @@ def verified(material: Material, pinned_root: bytes, target: str) -> Chain:
     )
 
 
-def _roots(material: Material, pinned_root: bytes) -> tuple[Root, ...]:
+def _roots(material: Material, pinned_root: bytes) -> "tuple[Root, ...]":
     """The pinned root and its successors; what the policy has overtaken is passed over."""
+    from tuf.api.metadata import Root
+
     roots = [_read(Root, pinned_root, "pinned root").signed]
     for data in material.roots:
         last, following = roots[-1], _read(Root, data, "root")
@@ -134,7 +139,7 @@ def _roots(material: Material, pinned_root: bytes) -> tuple[Root, ...]:
 
 
 def _following(
-    role: type[_Role], data: bytes, name: str, root: Root, said: MetaFile | None
+    role: type[_Role], data: bytes, name: str, root: "Root", said: "MetaFile | None"
 ) -> _Role:
     """Metadata in the version and with the hashes that the role before it has said."""
     if said is None:
@@ -150,13 +155,15 @@ def _following(
     return signed
 
 
-def _signed(role: type[_Role], data: bytes, name: str, root: Root) -> _Role:
+def _signed(role: type[_Role], data: bytes, name: str, root: "Root") -> _Role:
     metadata = _read(role, data, name)
     root.verify_delegate(name, metadata.signed_bytes, metadata.signatures)
     return metadata.signed
 
 
-def _read(role: type[_Role], data: bytes, name: str) -> Metadata[_Role]:
+def _read(role: type[_Role], data: bytes, name: str) -> "Metadata[_Role]":
+    from tuf.api.metadata import Metadata
+
     loads(data, limit=max(len(data), ROOT_LIMIT), what=f"TUF {name}")  # tuf's own reader is lenient
     metadata = Metadata[_Role].from_bytes(data)
     if metadata.signed.type != role.type:
@@ -168,7 +175,7 @@ def _read(role: type[_Role], data: bytes, name: str) -> Metadata[_Role]:
     return metadata
 
 
-def _check_target(material: Material, said: TargetFile | None, target: str) -> None:
+def _check_target(material: Material, said: "TargetFile | None", target: str) -> None:
     if said is None or material.path != target:
         raise TRUST_INVALID(
             "the repository does not have the target",
