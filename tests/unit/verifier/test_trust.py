@@ -8,6 +8,8 @@ from contextlib import suppress
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import DelegatedRole, Delegations, TargetFile
 
@@ -308,6 +310,38 @@ def test_what_is_no_material_is_refused(data: bytes) -> None:
         Material.from_bytes(data)
 
     assert error.value.code == "trust-invalid"
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.just("e30="),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+_MEMBERS = ("format", "refreshed", "root", "snapshot", "target", "targets", "timestamp")
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            **dict.fromkeys(_MEMBERS, _VALUES),
+            "format": st.just(1),
+            "refreshed": st.just("2026-11-21T00:00:00Z"),
+            "root": st.lists(_VALUES, max_size=3),
+        },
+    )
+)
+def test_material_of_any_shape_is_read_or_refused(value: dict[str, object]) -> None:
+    data = json.dumps(value).encode()
+    try:
+        read_back = Material.from_bytes(data)
+    except VerificationError as error:
+        code = error.code
+    else:
+        code = "trust-invalid"
+        assert Material.from_bytes(read_back.to_bytes()) == read_back
+
+    assert code == "trust-invalid"
 
 
 @pytest.mark.parametrize("name", ["snapshot", "root", "target"])
