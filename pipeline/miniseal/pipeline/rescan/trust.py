@@ -25,6 +25,7 @@ from miniseal.verifier.evidence import URIS, Collected, Evidence
 from miniseal.verifier.examine import Examined, ask, examine, gather
 from miniseal.verifier.keyring import Claimed, Keyring
 from miniseal.verifier.policy.model import Namespace, Vulnerabilities
+from miniseal.verifier.policy.model import Signer as NamedSigner
 from miniseal.verifier.policy.patterns import seconds
 from miniseal.verifier.signatures.certificate import CertificateIdentity
 from miniseal.verifier.signatures.keys import PublicKey
@@ -273,7 +274,7 @@ class Trusted:
 def _speaker(
     policy: Policy, keyring: Keyring, rule: Vulnerabilities, signer: Signer | None, now: int
 ) -> Claimed:
-    """This signer, or the first key of the policy's, and whose it is; one that counts."""
+    """This signer, or the first whom the policy names, and by which names; one that counts."""
     for each in _claimed(policy, keyring, rule, signer):
         if each is not None and each.valid_at(now):
             by = _signatory(each)
@@ -293,10 +294,25 @@ def _claimed(
     if signer is None:
         for name in rule.signers:
             yield from (keyring.claimed_key(kind, key.hint) for key in policy.keys.get(name, ()))
+            yield _whoever(name, policy.document.signer[name])
     elif isinstance(identity := signer.identity, KeyIdentity):
         yield keyring.claimed_key(kind, identity.hint)
     else:
         yield keyring.claimed_by(kind, CertificateIdentity.from_der(identity.certificate))
+
+
+def _whoever(name: str, signer: NamedSigner) -> Claimed | None:
+    """Somebody whom a keyless signer stands for, with the pattern where it names nobody exactly."""
+    subject = signer.identity or signer.identity_pattern
+    if signer.issuer is None or subject is None:
+        return None
+    identity = CertificateIdentity(
+        issuer=signer.issuer,
+        subject=subject,
+        source_repository_id=signer.source_repository_id,
+        source_owner_id=signer.source_owner_id,
+    )
+    return Claimed(by=identity, signers=frozenset({name}))
 
 
 def _signatory(speaker: Claimed) -> Signatory:

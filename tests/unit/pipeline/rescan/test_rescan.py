@@ -1,10 +1,12 @@
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kit.fakesigstore import FakeSigstore
 from kit.packages import (
     APP,
     DATABASE,
@@ -456,6 +458,22 @@ class TestDryRun:
         shelf.publish(findings=[FOUND])
 
         assert codes(shelf.rescan("1.0.0", signer=None)) == [("good", None)]
+
+    @pytest.mark.parametrize(
+        "who", ['identity = "bot@acme.example"', 'identity_pattern = "*@acme.example"']
+    )
+    def test_an_identity_may_be_who_would_sign(self, shelf: Shelf, who: str) -> None:
+        root = shelf.scene.path.parent / "root.json"
+        root.write_text(json.dumps(FakeSigstore().trusted_root()), encoding="utf-8")
+        keys = '[signer.scanner]\nkeys = [{file = "scanner.pub"}]'
+        named = f'[trust]\ntrusted_root = "root.json"\n[signer.scanner]\n{who}'
+        issuer = '\nissuer = "https://login.acme.example"'
+        text = POLICY.replace(keys, named + issuer)
+        shelf.scene.policy(text.replace('signers = ["acme", "scanner"]', 'signers = ["scanner"]'))
+        shelf.publish()
+        shelf.scanning.findings = (FOUND,)
+
+        assert codes(shelf.rescan("1.0.0", signer=None)) == [("alarm", "vulnerability-threshold")]
 
     def test_without_a_key_that_the_policy_hears_there_is_nothing_to_judge(
         self, shelf: Shelf
