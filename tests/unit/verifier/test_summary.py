@@ -1,3 +1,4 @@
+import json
 import os
 import stat
 from pathlib import Path
@@ -11,13 +12,15 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from kit.packages import APP, NOW, POLICY, Scene, key, provenance
-from miniseal.attestations import generate_key
+from kit.packages import APP, NOW, POLICY, Scene, bundle, key, provenance
+from miniseal.attestations import FileSigner, generate_key
 from miniseal.formats.bundle import Bundle
 from miniseal.formats.digest import sha256
 from miniseal.formats.errors import MinisealError
+from miniseal.formats.predicates.resource import Resource
 from miniseal.formats.predicates.vsa import PREDICATE_TYPE, AuditMark, Vsa
 from miniseal.formats.statement import Statement
+from miniseal.formats.times import to_text
 from miniseal.verifier import Policy
 from miniseal.verifier.core import Trusting
 from miniseal.verifier.examine import Examined, examine
@@ -383,3 +386,69 @@ def test_a_host_whose_key_is_exposed_admits_nothing(scene: Scene) -> None:
 
     assert error.value.code == "host-key-unusable"
     assert verifier.load(APP).app_id == APP
+
+
+def gated(scene: Scene) -> None:
+    """Let the policy demand a summary by `second`, as the verifier `ID`."""
+    rule = f'verifiers = [{{signer = "gate", id = "{ID}"}}]\nmax_age = "7d"\n\n'
+    scene.policy(
+        POLICY.replace(
+            "[permission.", f"[namespace.require.verification]\n{rule}[permission."
+        ).replace("[[builder]]", '[signer.gate]\nkeys = [{file = "second.pub"}]\n\n[[builder]]')
+    )
+
+
+def gate_says(*, ago: int, result: str = "PASSED", by: str = ID) -> dict[str, object]:
+    return Vsa(
+        verifier_id=by,
+        verified_on=to_text(NOW - ago),
+        resource_uri=f"pkg:generic/{APP}@1.0.0",
+        policy=Resource(digest={"sha256": "ab" * 32}),
+        result=result,
+        levels=("SLSA_BUILD_LEVEL_1",) if result == "PASSED" else ("FAILED",),
+    ).to_json()
+
+
+def test_a_gate_may_verify_every_day(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    made = scene.release()
+    gated(scene)
+    for day in range(100):
+        said = gate_says(ago=day * 86_400, result="FAILED" if day else "PASSED")
+        scene.repository.say(made, (PREDICATE_TYPE, said), key("second"))
+
+    admission = scene.verifier().install(APP, scene.repository, "1.0.0")
+
+    kinds = [entry["predicateType"] for entry in admission.to_json()["evidence"]]
+    assert kinds.count(PREDICATE_TYPE) == 2  # the gate's latest, and the host's own
+
+
+def test_what_a_gate_says_as_another_verifier_hides_nothing(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    made = scene.release()
+    gated(scene)
+    for said in (gate_says(ago=100), gate_says(ago=50, by=f"{ID}/other", result="FAILED")):
+        scene.repository.say(made, (PREDICATE_TYPE, said), key("second"))
+
+    assert scene.verifier().install(APP, scene.repository, "1.0.0").app_id == APP
+
+
+def test_a_forged_later_summary_does_not_hide_a_failure(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    made = scene.release()
+    gated(scene)
+    scene.repository.say(made, (PREDICATE_TYPE, gate_says(ago=100, result="FAILED")), key("second"))
+    forged = bundle_of(gate_says(ago=50), [made.digest], key("second"))
+    swapped = json.loads(forged)
+    other = json.loads(bundle_of(gate_says(ago=50), [made.digest], key("stranger")))
+    swapped["dsseEnvelope"]["signatures"] = other["dsseEnvelope"]["signatures"]
+    scene.repository.attach(made, json.dumps(swapped).encode())
+
+    with pytest.raises(MinisealError) as error:
+        scene.verifier().install(APP, scene.repository, "1.0.0")
+
+    assert error.value.code == "summary-failed"
+
+
+def bundle_of(said: dict[str, object], subjects: list[str], signer: FileSigner) -> bytes:
+    return bundle(PREDICATE_TYPE, said, subjects, signer)

@@ -6,8 +6,9 @@ bundle that claims nobody of the policy is nobody's, so junk costs no verificati
 statement that cannot be read ends the work: it may be bad news; one by a denied signer is not read
 at all.
 
-Of one signatory's scans only the latest is verified: its older ones decide nothing (FORMATS section
-4). Subjects of an in-toto link are what a step made; the layout binds it to the package.
+Of one signatory's scans only the latest is verified, and of its verification summaries the latest
+for each verifier that it speaks for: its older ones decide nothing (FORMATS section 4). Subjects of
+an in-toto link are what a step made; the layout binds it to the package.
 """
 
 from collections.abc import Iterable, Iterator
@@ -56,7 +57,10 @@ if TYPE_CHECKING:
 __all__ = ["collect"]
 
 _NEVER = 2**63
-"""Later than any time: where a scan that cannot be read is sorted, so that it is looked at."""
+"""Later than any time: where what cannot be read is sorted, so that it is looked at."""
+
+_REPLACED = frozenset({URIS[Vulns], URIS[Vsa]})
+"""What is stated again and again, so that the latest decides."""
 
 _READERS = {
     URIS[kind]: kind.from_json
@@ -79,24 +83,35 @@ class _Claim:
     """A statement about the package by somebody who claims to be authorised.
 
     It does not keep what was parsed, which may take thirty times the bundle's size, and may be
-    anybody's: of a scan only when it ended, as far as that can be read.
+    anybody's: of a scan or a summary only when it was made, and by which verifier, as far as that
+    can be read.
     """
 
     digest: str
     data: bytes
     bundle: Bundle
     predicate_type: str
-    finished: int
+    made: int
+    verifier: str
     claimed: Claimed
 
+    @property
+    def line(self) -> tuple[str, str, str]:
+        """Whose word it is: of these the later one replaces the earlier."""
+        return self.predicate_type, self.claimed.id, self.verifier
 
-def _finished(statement: Statement) -> int:
-    if statement.predicate_type != URIS[Vulns]:
-        return _NEVER
+
+def _made(statement: Statement) -> tuple[int, str]:
+    """When a scan or a summary was made, and the verifier that a summary names."""
     try:
-        return from_text(Vulns.from_json(statement.predicate).finished_on)
+        if statement.predicate_type == URIS[Vulns]:
+            return from_text(Vulns.from_json(statement.predicate).finished_on), ""
+        if statement.predicate_type == URIS[Vsa]:
+            summary = Vsa.from_json(statement.predicate)
+            return from_text(summary.verified_on), summary.verifier_id
     except FormatError:
-        return _NEVER
+        pass
+    return _NEVER, ""
 
 
 def collect(
@@ -143,13 +158,13 @@ class _Collector:
     keyless: "KeylessVerifier | None" = None
 
     def evidence(self, bundles: Iterable[bytes]) -> Iterator[Evidence[object]]:
-        scans: list[_Claim] = []
+        replaced: list[_Claim] = []
         others: list[_Claim] = []
         for claim in self._claims(bundles):
-            (scans if claim.predicate_type == URIS[Vulns] else others).append(claim)
+            (replaced if claim.predicate_type in _REPLACED else others).append(claim)
         for claim in others:
             yield from self._verified(claim)
-        yield from self._latest(scans)
+        yield from self._latest(replaced)
 
     def _claims(self, bundles: Iterable[bytes]) -> Iterator[_Claim]:
         seen: set[str] = set()
@@ -181,12 +196,14 @@ class _Collector:
         elif not claimed.valid_at(self.now):
             self._set_aside(kind, KEY_EXPIRED, digest)
         else:
+            made, verifier = _made(statement)
             return _Claim(
                 digest=digest,
                 data=data,
                 bundle=bundle,
                 predicate_type=kind,
-                finished=_finished(statement),
+                made=made,
+                verifier=verifier,
                 claimed=claimed,
             )
         return None
@@ -247,13 +264,13 @@ class _Collector:
             self.keyless = KeylessVerifier(self.trust.data)
         return self.keyless
 
-    def _latest(self, scans: list[_Claim]) -> Iterator[Evidence[object]]:
-        """Of each signatory the latest scan that it did sign, or several of the same second."""
-        latest: dict[str, int] = {}
-        for scan in sorted(scans, key=lambda each: -each.finished):
-            if scan.finished >= latest.get(scan.claimed.id, scan.finished):
-                for evidence in self._verified(scan):
-                    latest[scan.claimed.id] = scan.finished
+    def _latest(self, claims: list[_Claim]) -> Iterator[Evidence[object]]:
+        """Of each line the latest claim that was signed, or several of the same second."""
+        latest: dict[tuple[str, str, str], int] = {}
+        for claim in sorted(claims, key=lambda each: -each.made):
+            if claim.made >= latest.get(claim.line, claim.made):
+                for evidence in self._verified(claim):
+                    latest[claim.line] = claim.made
                     yield evidence
 
     def _set_aside(self, predicate_type: str, code: Code, bundle: str) -> None:
