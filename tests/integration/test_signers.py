@@ -38,8 +38,9 @@ def signs(signer: KeySigner) -> bool:
     return key.verifies(bundle.envelope) and bundle.key_hint == key.hint
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def token_environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """One for the whole process: the library reads its configuration once."""
     return make_token(tmp_path_factory.mktemp("token"))
 
 

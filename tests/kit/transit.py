@@ -142,7 +142,9 @@ def transit() -> Generator[Transit]:
     """A Vault with a transit engine."""
     with _Server(("127.0.0.1", 0), _Handler) as server:
         server.state = Transit(f"http://127.0.0.1:{server.server_address[1]}")
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
         thread.start()
         try:
             yield server.state
