@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from fuzz import fuzz_timestamp, fuzz_trusted_root
 from fuzz.damage import damaged
 from fuzz.fuzz_keyless import BUNDLE, fuzz_one
 from fuzz.mutations import mutated
@@ -26,7 +28,7 @@ from miniseal.formats.dsse import IN_TOTO_PAYLOAD_TYPE, pae
 from miniseal.formats.errors import MinisealError
 from miniseal.verifier.signatures.anchors import TRUSTED_ROOT_LIMIT
 from miniseal.verifier.signatures.keyless import KeylessVerifier
-from miniseal.verifier.signatures.reasons import refusal, unusable
+from miniseal.verifier.signatures.reasons import refusal, translated, unusable
 
 ROOTS = sorted(str(path.parent) for path in Path(__file__).parents[3].glob("*/miniseal"))
 FAKE = FakeSigstore()
@@ -184,6 +186,23 @@ def test_an_error_that_nobody_expects_is_a_refusal_in_one_line() -> None:
     assert unusable(KeyError()).code == "trusted-root-invalid"
 
 
+class PanicException(BaseException):
+    """What comes out of libraries in Rust; it cannot be imported."""
+
+
+def test_a_panic_of_a_library_is_a_refusal() -> None:
+    with pytest.raises(MinisealError) as caught, translated(refusal):
+        raise PanicException("called `Result::unwrap()`")
+
+    assert caught.value.code == "signature-invalid"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, MemoryError])
+def test_what_is_no_verdict_is_no_refusal(error: type[BaseException]) -> None:
+    with pytest.raises(error), translated(refusal):
+        raise error
+
+
 def test_an_installation_without_the_extra_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sigstore", None)
 
@@ -194,6 +213,18 @@ def test_an_installation_without_the_extra_says_which(monkeypatch: pytest.Monkey
 @given(damaged(BUNDLE) | mutated(json.loads(BUNDLE)))
 def test_damage_is_refused_or_makes_no_difference(data: bytes) -> None:
     fuzz_one(data)
+
+
+@settings(deadline=None, max_examples=100)
+@given(damaged(fuzz_trusted_root.ROOT) | mutated(json.loads(fuzz_trusted_root.ROOT)))
+def test_a_damaged_trusted_root_is_refused_or_makes_no_difference(data: bytes) -> None:
+    fuzz_trusted_root.fuzz_one(data)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.sampled_from(fuzz_timestamp.SEEDS).flatmap(damaged))
+def test_a_damaged_timestamp_is_refused(data: bytes) -> None:
+    fuzz_timestamp.fuzz_one(data)
 
 
 PROGRAM = """

@@ -13,14 +13,13 @@ from typing import cast
 
 from miniseal.formats.bundle import BUNDLE_LIMIT, BUNDLE_MALFORMED
 from miniseal.formats.dsse import base64_member
-from miniseal.formats.errors import MinisealError
 from miniseal.formats.extras import need
 from miniseal.formats.members import Members
 from miniseal.formats.strictjson import loads
 from miniseal.verifier.signatures.anchors import TIMESTAMP_INVALID, Anchors
 from miniseal.verifier.signatures.certificate import CERTIFICATE_INVALID, read_certificate
 from miniseal.verifier.signatures.entry import LOG_ENTRY_INVALID, LogEntry
-from miniseal.verifier.signatures.reasons import refusal, unusable
+from miniseal.verifier.signatures.reasons import refusal, translated, unusable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,12 +162,8 @@ def verified_times(
         _check_validity(leaf, time)
         root = anchors.at(time, log=material.entry.log, stamped=stated is None, certificate=logged)
         verifier = _verifier(root)
-        try:
+        with translated(refusal):
             check(verifier, bundle)
-        except MinisealError:
-            raise
-        except Exception as error:
-            raise refusal(error) from error
         times.add(int(time.timestamp()))
     return tuple(sorted(times))
 
@@ -183,29 +178,23 @@ def _members(data: bytes) -> tuple[Members, Members]:
 def _bundle(text: str) -> "Bundle":
     from sigstore.models import Bundle  # 300 ms, and for keyless bundles alone
 
-    try:
+    with translated(refusal):
         return Bundle.from_json(text)
-    except Exception as error:
-        raise refusal(error) from error
 
 
 def _verifier(root: str) -> "Verifier":
     from sigstore.models import ClientTrustConfig
     from sigstore.verify import Verifier
 
-    try:
+    with translated(unusable):
         return Verifier(trusted_root=ClientTrustConfig.from_json(root).trusted_root)
-    except Exception as error:
-        raise unusable(error) from error
 
 
 def _stamped(bundle: "Bundle") -> datetime:
     """The time in the bundle's one timestamp, which is still to be verified."""
-    try:
+    with translated(refusal):
         data = bundle.verification_material.timestamp_verification_data
         times = [each.tst_info.gen_time for each in data.rfc3161_timestamps] if data else []
-    except Exception as error:
-        raise refusal(error) from error
     if len(times) != 1:
         raise TIMESTAMP_INVALID("the timestamp is empty")
     return times[0]

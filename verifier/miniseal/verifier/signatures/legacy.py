@@ -16,14 +16,13 @@ from typing import Any, cast
 
 from miniseal.formats.blob_bundle import BlobBundle
 from miniseal.formats.dsse import Envelope
-from miniseal.formats.errors import MinisealError
 from miniseal.formats.extras import need
 from miniseal.verifier.evidence import SIGNATURE_INVALID
 from miniseal.verifier.signatures.anchors import TIMESTAMP_INVALID, Anchors
 from miniseal.verifier.signatures.body import check_body
 from miniseal.verifier.signatures.clocks import Leaf, Material
 from miniseal.verifier.signatures.keys import PublicKey
-from miniseal.verifier.signatures.reasons import refusal, unusable
+from miniseal.verifier.signatures.reasons import refusal, translated, unusable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,24 +87,14 @@ def times_beside_key(anchors: Anchors, material: Material, signature: bytes) -> 
     times: set[int] = set()
     for cut, stated in material.cuts():
         parts = json.loads(cut)["verificationMaterial"]
-        try:
+        with translated(refusal):
             stamp = _stamp(parts) if stated is None else None
-        except Exception as error:
-            raise refusal(error) from error
-        time = (
-            stamp.rfc3161_timestamps[0].tst_info.gen_time
-            if stamp
-            else datetime.fromtimestamp(stated or 0, UTC)
-        )
+            time = _time(stamp, stated or 0)
         root = _root(anchors.at(time, log=material.entry.log, stamped=stated is None))
-        try:
+        with translated(refusal):
             _check_entry(root, parts["tlogEntries"][0])
             if stamp is not None:
                 _check_stamp(root, stamp, signature)
-        except MinisealError:
-            raise
-        except Exception as error:
-            raise refusal(error) from error
         times.add(int(time.timestamp()))
     return tuple(sorted(times))
 
@@ -116,13 +105,18 @@ def _stamp(parts: dict[str, Any]) -> "TimestampVerificationData":
     return TimestampVerificationData.from_json(json.dumps(parts["timestampVerificationData"]))
 
 
+def _time(stamp: "TimestampVerificationData | None", stated: int) -> datetime:
+    """The time of the one timestamp, else the stated one."""
+    if stamp is None:
+        return datetime.fromtimestamp(stated, UTC)
+    return stamp.rfc3161_timestamps[0].tst_info.gen_time
+
+
 def _root(text: str) -> "TrustedRoot":
     from sigstore.models import ClientTrustConfig
 
-    try:
+    with translated(unusable):
         return ClientTrustConfig.from_json(text).trusted_root
-    except Exception as error:
-        raise unusable(error) from error
 
 
 def _check_entry(root: "TrustedRoot", entry: dict[str, Any]) -> None:

@@ -4,6 +4,9 @@ It has one exception for almost everything, so the reason is told from the text.
 refusal is called and nothing else: what is not known here is refused too, as `signature-invalid`.
 """
 
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
 from miniseal.formats.bundle import BUNDLE_MALFORMED
 from miniseal.formats.errors import Code, MinisealError
 from miniseal.verifier.evidence import SIGNATURE_INVALID
@@ -11,7 +14,7 @@ from miniseal.verifier.signatures.anchors import TIMESTAMP_INVALID, TRUSTED_ROOT
 from miniseal.verifier.signatures.certificate import CERTIFICATE_INVALID
 from miniseal.verifier.signatures.entry import LOG_ENTRY_INVALID
 
-__all__ = ["refusal", "unusable"]
+__all__ = ["refusal", "translated", "unusable"]
 
 _REASONS: tuple[tuple[str, Code], ...] = (
     ("invalid log entry", LOG_ENTRY_INVALID),
@@ -44,18 +47,37 @@ _REASONS: tuple[tuple[str, Code], ...] = (
 )
 
 
-def refusal(error: Exception) -> MinisealError:
+@contextmanager
+def translated(translate: Callable[[BaseException], MinisealError]) -> Generator[None]:
+    """Let nothing but our own errors out of a block that calls sigstore-python.
+
+    Hostile bytes bring out exceptions of every library below it, and panics of those in Rust, which
+    are no `Exception`s: a damaged timestamp is enough.
+    """
+    try:
+        yield
+    except (MinisealError, MemoryError):
+        raise
+    except Exception as error:
+        raise translate(error) from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise translate(error) from error
+
+
+def refusal(error: BaseException) -> MinisealError:
     """The error to raise in place of what sigstore-python raised over a bundle."""
     text = _line(error)
     code = next((code for start, code in _REASONS if text.startswith(start)), SIGNATURE_INVALID)
     return code(f"sigstore refuses the signature: {text}")
 
 
-def unusable(error: Exception) -> MinisealError:
+def unusable(error: BaseException) -> MinisealError:
     """The error to raise in place of what sigstore-python raised over a trusted root."""
     return TRUSTED_ROOT_INVALID(f"sigstore cannot use the trusted root: {_line(error)}")
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     return "".join(each if each.isprintable() else "?" for each in text[:200])
