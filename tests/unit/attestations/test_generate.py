@@ -1,3 +1,4 @@
+import base64
 import os
 import stat
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from miniseal.attestations import FileSigner, generate_key
+from miniseal.attestations.signers.encrypt import encrypted_pem
 from miniseal.formats.errors import EnvironmentalError, UsageError
 
 
@@ -74,6 +76,30 @@ def test_a_key_with_a_password_is_encrypted(tmp_path: Path) -> None:
     assert pem.startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
     public = load_pem_private_key(pem, password=word.encode()).public_key()
     assert public == load_pem_public_key((tmp_path / "key.pub").read_bytes())
+
+
+@pytest.mark.parametrize("kind", ["p256", "ed25519"])
+def test_an_encrypted_key_takes_many_rounds_to_guess(
+    tmp_path: Path, kind: Literal["p256", "ed25519"]
+) -> None:
+    word = "pässwörd"
+    signer = generate_key(tmp_path / "key", kind=kind, password=word)
+
+    pem = (tmp_path / "key").read_bytes()
+    read = load_pem_private_key(pem, password=word.encode())
+    assert read.public_key() == load_pem_public_key(signer.public_pem)
+    rounds = b"\x02\x03" + (600_000).to_bytes(3, "big")
+    assert rounds in base64.b64decode(b"".join(pem.splitlines()[1:-1]))
+    assert {len(line) for line in pem.splitlines()[1:-2]} == {64}
+
+
+def test_two_encrypted_keys_have_nothing_in_common(tmp_path: Path) -> None:
+    generate_key(tmp_path / "key")
+    key = load_pem_private_key((tmp_path / "key").read_bytes(), password=None)
+
+    one, other = encrypted_pem(key, b"w"), encrypted_pem(key, b"w")
+
+    assert set(one.splitlines()[2:-1]).isdisjoint(other.splitlines()[2:-1])
 
 
 def test_an_empty_password_makes_no_key(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from miniseal.attestations.signers.encrypt import encrypted_pem
 from miniseal.attestations.signers.file import KEY_PASSWORD, FileSigner, as_bytes
 from miniseal.formats.errors import Code, EnvironmentalError, UsageError
 
@@ -78,16 +79,14 @@ def generate_key(
 
 def _pem(key: "PrivateKeyTypes", password: str | None) -> bytes:
     from cryptography.hazmat.primitives.serialization import (  # takes long
-        BestAvailableEncryption,
         Encoding,
         NoEncryption,
         PrivateFormat,
     )
 
-    if password is None:
-        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    encryption = BestAvailableEncryption(as_bytes(password))
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+    if password is not None:
+        return encrypted_pem(key, as_bytes(password))
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _publish(path: Path, data: bytes, mode: int) -> None:
