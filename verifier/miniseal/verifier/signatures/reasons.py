@@ -52,7 +52,7 @@ def translated(translate: Callable[[BaseException], MinisealError]) -> Generator
     """Let nothing but our own errors out of a block that calls sigstore-python.
 
     Hostile bytes bring out exceptions of every library below it, and panics of those in Rust, which
-    are no `Exception`s: a damaged timestamp is enough.
+    are no `Exception`s: a damaged trusted root is enough.
     """
     try:
         yield
