@@ -237,3 +237,19 @@ def test_a_budget_is_not_overdrawn() -> None:
         with pytest.raises(MinisealError) as error:
             spend()
         assert error.value.code == "evidence-limit"
+
+
+@pytest.mark.parametrize("size", [1, 8 * 1024 * 1024])
+def test_a_false_size_does_not_hide_a_true_bundle(scene: Scene, size: int) -> None:
+    made = package()
+    data = bundle(*checks(failed=["program"]), [made.digest])
+    layer = Descriptor(media_type=BUNDLE_TYPE, digest=sha256(data), size=size)
+    config = Descriptor.of(b"{}", "application/vnd.oci.empty.v1+json")
+    false = Manifest(
+        artifact_type=BUNDLE_TYPE, config=config, layers=(layer,), subject=made.descriptor
+    )
+    referrer(scene, made, false)
+    scene.repository.attach(made, data)
+    referrer(scene, made, replace(false, annotations={"again": "true"}))
+
+    assert [each.bundle for each in collected(scene, made).evidence] == [sha256(data)]

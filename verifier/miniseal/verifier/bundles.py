@@ -39,13 +39,14 @@ def bundles(
     referrers = list(islice(source.referrers(subject), REFERRERS + 1))
     if len(referrers) > REFERRERS:
         raise EVIDENCE_LIMIT("too many referrers", expected=f"at most {REFERRERS}")
-    found: dict[str, Descriptor] = {}
+    # By digest and size: a stranger's referrer may name another's bundle with a false size.
+    found: dict[tuple[int, str], Descriptor] = {}
     for referrer in referrers:
         if _may_be_wanted(referrer, wanted):
             layer = _layer(source, referrer, subject, budget)
             if layer is not None and layer.size <= BUNDLE_LIMIT:
-                found.setdefault(layer.digest, layer)
-    for layer in sorted(found.values(), key=lambda each: (each.size, each.digest)):
+                found.setdefault((layer.size, layer.digest), layer)
+    for _, layer in sorted(found.items(), key=lambda each: each[0]):
         budget.read(layer.size)
         data = _read(source, layer, BUNDLE_LIMIT)
         if data is not None:
