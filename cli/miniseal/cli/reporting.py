@@ -29,10 +29,22 @@ option = click.option(
     help="Write what happened as one HTML page, also where the release fails.",
 )
 
+_TOKEN = "--identity-token"  # noqa: S105 - the option's name
+
 
 def command_line() -> str:
-    """The command that this process was started with, for a person to run again."""
-    return shlex.join(["miniseal", *sys.argv[1:]])
+    """The command that this process was started with, for a person to run again.
+
+    Without an identity token, which is a secret while it is valid; a report is for everybody.
+    """
+    words = iter(sys.argv[1:])
+    kept: list[str] = []
+    for word in words:
+        if word == _TOKEN:
+            next(words, None)
+        elif not word.startswith(f"{_TOKEN}="):
+            kept.append(word)
+    return shlex.join(["miniseal", *kept])
 
 
 @contextmanager

@@ -91,3 +91,15 @@ def test_the_command_is_quoted_for_a_shell(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(sys, "argv", ["/somewhere/miniseal", "release", "my app"])
 
     assert command_line() == "miniseal release 'my app'"
+
+
+@pytest.mark.parametrize(
+    "words", [["--identity-token", "eyJ.a.b"], ["--identity-token=eyJ.a.b"]], ids=["two", "one"]
+)
+@pytest.mark.parametrize("after", [[], ["--keyless"]], ids=["last", "before another"])
+def test_a_report_does_not_tell_a_token(
+    words: list[str], after: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["miniseal", "release", *words, *after])
+
+    assert command_line() == " ".join(["miniseal", "release", *after])
