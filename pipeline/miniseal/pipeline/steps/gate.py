@@ -6,7 +6,7 @@ bar, and for a policy's where the policy lets the release's signer say it. A gat
 the release before anything is signed or pushed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from miniseal.attestations import KeyIdentity, Signer
