@@ -197,9 +197,9 @@ def test_without_extras_the_program_says_which_one_it_needs(
     [
         (("release", ".", "--to", "oci:store", "--key", "publisher.key"), "pipeline"),
         (("build", ".", "-o", "oci:store"), "pipeline"),
-        (("keys", "generate", "publisher.key"), "sign"),
+        (("sign", "oci:store:1.0.0", "--keyless"), "keyless"),
     ],
-    ids=["release", "build", "keys generate"],
+    ids=["release", "build", "sign"],
 )
 def test_with_the_extra_cli_a_command_says_which_other_one_it_needs(
     installed: Callable[[str], Environment], words: tuple[str, ...], extra: str

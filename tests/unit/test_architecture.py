@@ -17,11 +17,11 @@ ROOT = Path(__file__).parents[2]
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PARTS = sorted(folder.parent.name for folder in ROOT.glob("*/miniseal"))
 EXTRAS = {
-    "attestations": {"keyless", "pkcs11", "sign", "vault"},
+    "attestations": {"keyless", "pkcs11", "vault"},
     "cli": {"cli", "pipeline"},
     "formats": set[str](),
     "packager": set[str](),
-    "pipeline": {"keyless", "pipeline", "sign"},
+    "pipeline": {"keyless", "pipeline"},
     "registry": set[str](),
     "verifier": {"keyless", "layout"},
 }

@@ -135,13 +135,12 @@ def open_key(key: str, *, unlock: bool = True) -> "KeySigner":
         UsageError: `key-invalid`, `key-permissions`, `key-unsupported`, `key-password`.
         EnvironmentalError: `extra-missing`, `signer-unavailable`.
     """
-    need("sign")
-    _quiet("securesystemslib")
-    from miniseal.attestations import extra_of, open_signer  # needs the extra `sign`
+    from miniseal.attestations import extra_of, open_signer  # slow
 
     extra = extra_of(key)
     if extra is not None:
         need(extra)
+        _quiet("securesystemslib")
     if not unlock:
         try:
             return open_signer(key)
@@ -170,7 +169,7 @@ def new_password(what: str) -> str:
 
 
 def _secret(what: str, *, twice: bool) -> str:
-    from miniseal.attestations.signers.file import KEY_PASSWORD  # needs the extra `sign`
+    from miniseal.attestations.signers.file import KEY_PASSWORD  # slow
 
     if PASSWORD in os.environ:
         return os.environ[PASSWORD]

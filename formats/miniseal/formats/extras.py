@@ -24,7 +24,6 @@ _BROUGHT = {
     "layout": "in_toto",
     "pipeline": "platformdirs",
     "pkcs11": "pkcs11",
-    "sign": "securesystemslib",
     "vault": "hvac",
 }
 """A module of each extra; a small one where there is a choice."""

@@ -217,7 +217,7 @@ def test_a_service_whose_library_is_missing_names_the_extra(
 
 
 @pytest.mark.parametrize(
-    "extra", ["aws", "azure", "gcp", "keyless", "layout", "pipeline", "pkcs11", "sign", "vault"]
+    "extra", ["aws", "azure", "gcp", "keyless", "layout", "pipeline", "pkcs11", "vault"]
 )
 def test_every_extra_is_known_by_a_module_that_it_brings(extra: str) -> None:
     need(extra)

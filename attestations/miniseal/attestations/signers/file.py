@@ -1,20 +1,20 @@
 """A private key in a file: PEM PKCS #8, encrypted or not, readable by its owner alone.
 
-Keys are used through securesystemslib; its DSSE writer is not used, because it writes a keyid. No
-key and no password is ever shown in an error. Encrypted is PKCS #8 as OpenSSL encrypts it; cosign's
-own encryption (scrypt and NaCl's secretbox) needs a library that nothing else here does.
+No key and no password is ever shown in an error. Encrypted is PKCS #8 as OpenSSL encrypts it;
+cosign's own encryption (scrypt and NaCl's secretbox) needs a library that nothing else here does.
 """
 
 import os
 import re
 import stat
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from miniseal.attestations.signers.key import KEY_UNSUPPORTED, KeySigner
 from miniseal.formats.errors import Code, UsageError
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import ed25519
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 __all__ = ["KEY_INVALID", "KEY_PASSWORD", "KEY_PERMISSIONS", "Ask", "FileSigner", "as_bytes"]
@@ -51,7 +51,7 @@ _LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,60})-----")
 class FileSigner(KeySigner):
     """A `KeySigner` whose key is held in memory; `load` is the way in."""
 
-    __slots__ = ("_signer",)
+    __slots__ = ("_key",)
 
     def __init__(self, key: "PrivateKeyTypes", *, what: str) -> None:
         """Take a key; `what` names it in errors.
@@ -59,10 +59,8 @@ class FileSigner(KeySigner):
         Raises:
             UsageError: `key-unsupported`.
         """
-        from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]  # no __all__
-
         super().__init__(key.public_key(), what=what)
-        self._signer = CryptoSigner(key)
+        self._key = key
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, ask: Ask | None = None) -> "FileSigner":
@@ -95,7 +93,12 @@ class FileSigner(KeySigner):
         return cls(_parse(pem, what, password), what=what)
 
     def _sign(self, data: bytes) -> bytes:
-        return bytes.fromhex(self._signer.sign(data).signature)
+        from cryptography.hazmat.primitives.asymmetric import ec  # takes long
+        from cryptography.hazmat.primitives.hashes import SHA256
+
+        if isinstance(self._key, ec.EllipticCurvePrivateKey):
+            return self._key.sign(data, ec.ECDSA(SHA256()))
+        return cast("ed25519.Ed25519PrivateKey", self._key).sign(data)
 
 
 def as_bytes(password: str) -> bytes:

@@ -19,7 +19,7 @@ def command() -> None:
     """Signing keys: in files, on tokens, in key services."""
 
 
-@command.command("generate", cls=Verb, extra="sign")
+@command.command("generate", cls=Verb)
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option(
     "--password",
@@ -29,13 +29,13 @@ def command() -> None:
 )
 def generate(path: Path, *, encrypted: bool) -> Outcome:
     """Make a P-256 key: PATH (0600) and PATH.pub. Nothing is overwritten."""
-    from miniseal.attestations import generate_key  # needs the extra `sign`
+    from miniseal.attestations import generate_key  # slow
 
     password = new_password(f"the password of {path}") if encrypted else None
     return _shown(str(path), generate_key(path, password=password))
 
 
-@command.command("show", cls=Verb, extra="sign")
+@command.command("show", cls=Verb)
 @click.argument("key")
 def show(key: str) -> Outcome:
     """Show the public key of KEY, a path or a URI, and the hint that bundles carry."""

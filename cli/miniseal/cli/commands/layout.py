@@ -98,7 +98,7 @@ def create(
     )
 
 
-@command.command("sign", cls=Verb, extra="sign")
+@command.command("sign", cls=Verb)
 @click.argument("path", type=click.Path(path_type=Path))
 @key_option
 @click.option(
@@ -112,7 +112,7 @@ def create(
 )
 def sign(path: Path, key: str | None, output: Path, in_toto: Path | None) -> Outcome:
     """Sign the layout at PATH as its owner, with a key that policies name."""
-    from miniseal.attestations.layout import (  # needs the extra `sign`
+    from miniseal.attestations.layout import (  # slow
         in_toto_envelope,
         sign_layout,
     )
@@ -220,7 +220,7 @@ def _functionary(text: str) -> tuple[str, str, LayoutKey | None]:
     if not given:
         # any id will do where the layout has no key: the policy says whom it stands for
         return name, sha256(f"functionary {name}".encode()).removeprefix("sha256:"), None
-    from miniseal.attestations.layout import functionary_key  # needs the extra `sign`
+    from miniseal.attestations.layout import functionary_key  # slow
 
     return name, *functionary_key(read_file(Path(path)), path)
 

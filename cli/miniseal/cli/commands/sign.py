@@ -9,7 +9,7 @@ from miniseal.cli.signing import Signing, signing_options
 __all__ = ["command"]
 
 
-@click.command("sign", cls=Verb, extra="sign")
+@click.command("sign", cls=Verb)
 @click.argument("reference")
 @signing_options
 def command(reference: str, signing: Signing) -> Outcome:
@@ -18,7 +18,7 @@ def command(reference: str, signing: Signing) -> Outcome:
     A policy can demand what a statement says; a bare signature says nothing, and no requirement
     asks for one. It is for those who verify with `cosign verify`.
     """
-    from miniseal.pipeline.attest import SIGNATURE_TYPE, attest  # needs the extra `sign`
+    from miniseal.pipeline.attest import SIGNATURE_TYPE, attest  # slow
 
     signer = signing.signer()
     store, name = host.open_source(reference)

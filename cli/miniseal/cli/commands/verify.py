@@ -95,6 +95,6 @@ def _sayer(verifier_id: str | None, signing: Signing) -> "Sayer":
     if verifier_id is None or ":" not in verifier_id:
         raise click.UsageError("--attest needs --verifier-id, a URI")
     signer = signing.signer()
-    from miniseal.pipeline.summary import Sayer  # needs the extra `sign`
+    from miniseal.pipeline.summary import Sayer  # slow
 
     return Sayer(signer=signer, verifier_id=verifier_id)
