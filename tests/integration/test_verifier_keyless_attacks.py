@@ -2,13 +2,14 @@
 
 import base64
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from kit.fakesigstore import GITHUB, SUBJECT, FakeSigstore
+from kit.fakesigstore import GITHUB, SUBJECT, FakeSigstore, b64
 from kit.hosts import install_code
 from kit.keyless import KEYLESS, FakeSigner, keyless_scene, statement
 from kit.packages import APP, NOW, SOURCE, Scene, checks, key, package, provenance, scan
@@ -221,6 +222,45 @@ def test_a_forged_claim_beside_good_evidence_changes_nothing(
     forger = FakeSigner.of(sigstore=FakeSigstore("mallory"))
     bad = scan([("CVE-2026-1", "critical")], finished=NOW - 1)
     scene.repository.attach(made, forger.sign_statement(statement(bad, made)))
+
+    assert scene.verifier().install(APP, scene.repository, "1.0.0").version_code == 1
+
+
+def test_a_certificate_of_an_impossible_year_beside_good_evidence_changes_nothing(
+    scene: Scene, signer: FakeSigner
+) -> None:
+    made = scene.release(signer=signer)
+    late = FakeSigstore().leaf(at=2_600_000_000).certificate or b""
+    impossible = b64(re.sub(rb"(\x18\x0f)[0-9]{4}", rb"\g<1>0000", late))
+
+    def twist(bundle: dict[str, Any]) -> None:
+        bundle["verificationMaterial"]["certificate"]["rawBytes"] = impossible
+
+    scene.repository.attach(made, signer.twisted(twist).sign_statement(statement(checks(), made)))
+
+    assert scene.verifier().install(APP, scene.repository, "1.0.0").version_code == 1
+
+
+def test_bad_news_of_the_future_is_not_passed_over(scene: Scene) -> None:
+    """A clock that is set back must not bring back what was good before."""
+    made = scene.release(signer=FakeSigner.of(at=NOW - 7200))
+    bad = scan([("CVE-2026-1", "critical")], finished=NOW - 60)
+    scene.repository.attach(made, FakeSigner.of(at=NOW).sign_statement(statement(bad, made)))
+    scene.now = NOW - 3600
+
+    assert install_code(scene) == "evidence-from-future"
+
+
+def test_a_denied_workflow_cannot_veto_from_the_future(scene: Scene) -> None:
+    text = KEYLESS.replace('signers = ["acme", "scanner"]', 'signers = ["acme", "scanner", "old"]')
+    old = KEYLESS[KEYLESS.index("[signer.acme]") : KEYLESS.index("[signer.scanner]")]
+    old = old.replace("signer.acme", "signer.old").replace(SUBJECT, f"{SUBJECT}-old")
+    text = text.replace("[signer.scanner]", f"{old}[signer.scanner]")
+    scene.policy(f'{text}\n[[deny]]\nsigner = "old"\nreason = "stolen"\n')
+    made = scene.release(signer=FakeSigner.of())
+    thief = FakeSigner.of(subject=f"{SUBJECT}-old", at=NOW + 3600)
+    bad = scan([("CVE-2026-1", "critical")], finished=NOW + 3600)
+    scene.repository.attach(made, thief.sign_statement(statement(bad, made)))
 
     assert scene.verifier().install(APP, scene.repository, "1.0.0").version_code == 1
 

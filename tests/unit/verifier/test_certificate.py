@@ -1,3 +1,4 @@
+import re
 from contextlib import suppress
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from miniseal.verifier.signatures.certificate import CertificateIdentity
 
 FAKE = FakeSigstore()
 DER = FAKE.leaf().certificate or b""
+LATE = 2_600_000_000  # written as four digits of a year, not two
 USERNAME = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.7")
 
 
@@ -75,6 +77,9 @@ def test_an_issuer_may_be_written_in_the_old_way_alone() -> None:
             "another kind",
             id="other name",
         ),
+        pytest.param(
+            {"issuer": None, "old_issuer": "https://idp.example/\x7f"}, "issuer", id="control"
+        ),
         pytest.param({"extensions": {"14": ""}}, "source_ref", id="empty"),
         pytest.param({"extensions": {"14": "a\nb"}}, "source_ref", id="two lines"),
         pytest.param({"extensions": {"14": "a" * 2049}}, "source_ref", id="long"),
@@ -103,6 +108,23 @@ def test_what_is_no_certificate_is_refused() -> None:
         CertificateIdentity.from_der(b"\x30\x00")
 
     assert caught.value.code == "certificate-invalid"
+
+
+def test_a_certificate_of_a_year_that_no_calendar_has_is_refused() -> None:
+    der = FAKE.leaf(at=LATE).certificate or b""
+    impossible = re.sub(rb"(\x18\x0f)[0-9]{4}", rb"\g<1>0000", der)
+    assert impossible != der
+
+    with pytest.raises(MinisealError) as caught:
+        CertificateIdentity.from_der(impossible)
+
+    assert caught.value.code == "certificate-invalid"
+
+
+def test_a_certificate_that_is_too_large_is_not_parsed() -> None:
+    names = tuple(x509.DNSName(f"{number}.example") for number in range(4000))
+
+    assert "too large" in refusal(subjects=names)
 
 
 def test_a_run_a_commit_and_a_ref_are_the_same_signatory() -> None:

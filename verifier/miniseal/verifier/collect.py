@@ -3,8 +3,8 @@
 Order of work, cheapest first: the bundle's form, the predicateType, the subject (the package
 manifest's digest, no other), the signer that it claims (`keyring`), and only then cryptography. A
 bundle that claims nobody of the policy is nobody's, so junk costs no verification. An authorised
-statement that cannot be read ends the work: it may be bad news; one by a denied signer is not read
-at all.
+statement that cannot be read, or that was signed in the future, ends the work: it may be bad news,
+which a clock set back must not hide. One by a denied signer is not read at all.
 
 Of one signatory's scans only the latest is verified, and of its verification summaries the latest
 for each verifier that it speaks for: its older ones decide nothing (FORMATS section 4). Subjects of
@@ -136,7 +136,7 @@ def collect(
         budget: what may be spent; None for the whole of one admission.
 
     Raises:
-        VerificationError: `evidence-limit`, `trust-missing`.
+        VerificationError: `evidence-limit`, `trust-missing`, `evidence-from-future`.
         FormatError: `predicate-malformed`, for an authorised statement that cannot be read.
     """
     if keyring.keyless and trust is None:
@@ -219,6 +219,8 @@ class _Collector:
         denied = denial(self.policy, signatory, claim.digest)
         if denied is not None:
             self.aside.append(Aside(bundle=claim.digest, predicate_type=kind, error=denied))
+        elif max(signatory.times, default=0) > self.now + FUTURE_SKEW:
+            raise _not_counted(EVIDENCE_FROM_FUTURE, claim.digest)
         else:
             statement = Statement.from_bytes(claim.bundle.envelope.payload)
             yield Evidence(
@@ -250,8 +252,6 @@ class _Collector:
             envelope.payload_type,
         ):
             raise _not_counted(SIGNATURE_INVALID, claim.digest)
-        if max(signed.times, default=0) > self.now + FUTURE_SKEW:
-            raise _not_counted(EVIDENCE_FROM_FUTURE, claim.digest)
         return Signatory.of_certificate(signed.identity, signed.times)
 
     def _keyless_verifier(self) -> "KeylessVerifier":

@@ -136,7 +136,7 @@ def hear(asked: Asked, bundles: Iterable[bytes], budget: Budget | None = None) -
     """Verify the bundles, and keep what is not denied.
 
     Raises:
-        VerificationError: `evidence-limit`.
+        VerificationError: `evidence-limit`, `evidence-from-future`.
         FormatError: `predicate-malformed`, for an authorised statement that cannot be read.
     """
     policy, now = asked.trusting.policy, asked.trusting.now

@@ -44,6 +44,8 @@ _MEMBERS = {
 _UTF8_STRING = 0x0C
 _LONGEST = 2048
 """Characters of a member; a longer one is refused, so that reports stay readable."""
+_LIMIT = 32 * 1024
+"""Bytes of a certificate: parsing millions of names takes seconds, and anybody can attach them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +114,7 @@ class CertificateIdentity:
 
 
 def read_certificate(data: bytes) -> "Certificate":
-    """A DER certificate whose names and extensions can be read too.
+    """A DER certificate whose names, extensions and dates can be read too.
 
     `cryptography` reads them when they are first asked for, and warns of what it will refuse some
     day; where a host makes errors of warnings, that is a refusal like any other.
@@ -122,9 +124,16 @@ def read_certificate(data: bytes) -> "Certificate":
     """
     from cryptography import x509  # not for hosts
 
+    if len(data) > _LIMIT:
+        raise CERTIFICATE_INVALID(
+            "the certificate is too large",
+            found=f"{len(data)} bytes",
+            expected=f"at most {_LIMIT}",
+        )
     try:
         certificate = x509.load_der_x509_certificate(data)
         _ = certificate.extensions, certificate.issuer, certificate.subject
+        _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     except (
         ValueError,
         Warning,
