@@ -155,6 +155,22 @@ def test_a_later_pass_outvotes_an_earlier_failure() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "later",
+    [
+        summary(ago=50, resource="pkg:generic/com.acme.tip@1.0.1"),
+        summary(ago=50, used="sha256:" + "cd" * 32),
+        summary(ago=50, levels=("SLSA_BUILD_LEVEL_1",)),
+    ],
+    ids=["another resource", "another policy", "level too low"],
+)
+def test_a_later_pass_that_would_not_do_outvotes_no_failure(later: Evidence[Vsa]) -> None:
+    good = summary("other", verifier=OTHER, ago=200)
+    failure = summary(ago=100, result="FAILED")
+
+    assert refused(good, failure, later).code == "summary-failed"
+
+
 def test_an_old_failure_that_nothing_outvotes_refuses() -> None:
     evidence = summary(ago=400 * DAY, result="FAILED")
 

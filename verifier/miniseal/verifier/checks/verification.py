@@ -2,8 +2,9 @@
 
 A summary counts for pairs of signer and verifier that the rule names, and never by a publisher's
 key. The latest summary of all decides whether there is bad news: a failed verification is outvoted
-by a later one, never by an earlier one. Of one key only its latest summary counts besides, and of
-two in one second the one that failed.
+by a later one that would do, never by an earlier one, and never by one of another resource, policy
+or level. Of one key only its latest summary counts besides, and of two in one second the one that
+failed.
 """
 
 from dataclasses import dataclass
@@ -121,8 +122,9 @@ def check_verification(
     """
     signers = tuple(dict.fromkeys(each.signer for each in rule.verifiers))
     summaries, aside = _named(rule, collected, policy, namespace, signers)
-    latest = max((_time(each) for each in summaries), default=0)
-    for each in summaries:
+    news = [each for each in summaries if _is_news(each.predicate, rule, resource)]
+    latest = max(map(_time, news), default=0)
+    for each in news:
         if _time(each) == latest:
             _check_news(each.predicate, now)
 
@@ -181,6 +183,17 @@ def _check_pair(summary: Vsa, signer: str, rule: Verification) -> None:
         raise SUMMARY_VERIFIER(
             f"{signer} may not speak for this verifier", found=summary.verifier_id[:200]
         )
+
+
+def _is_news(summary: Vsa, rule: Verification, resource: str) -> bool:
+    """Whether a summary is a failure, or one that outvotes failures."""
+    if not summary.passed:
+        return True
+    try:
+        _check_content(summary, rule, resource)
+    except VerificationError:
+        return False
+    return True
 
 
 def _check_news(summary: Vsa, now: int) -> None:
