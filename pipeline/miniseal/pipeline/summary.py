@@ -9,15 +9,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from miniseal.attestations import Signer
+from miniseal.formats.config import Config
+from miniseal.formats.digest import DIGEST_MISMATCH
 from miniseal.formats.errors import Code, FormatError, MinisealError, UsageError, VerificationError
 from miniseal.formats.predicates.vsa import PREDICATE_TYPE
 from miniseal.pipeline.attest import Attested, attest
 from miniseal.registry import Store
 from miniseal.verifier import Policy
+from miniseal.verifier.budget import EVIDENCE_LIMIT
 from miniseal.verifier.checks.freshness import POLICY_EXPIRED
 from miniseal.verifier.checks.subject import APP_MISMATCH
 from miniseal.verifier.examine import VERIFICATION_FAILED, Examined
 from miniseal.verifier.fetch import fetch
+from miniseal.verifier.policy.policy import NAMESPACE_UNKNOWN
 from miniseal.verifier.summary import failed, passed
 
 __all__ = ["REFUSAL_BY_TAG", "Sayer", "blames_package"]
@@ -30,7 +34,17 @@ REFUSAL_BY_TAG = Code(
     remedy="name the package by its digest",
 )
 
-_OWN = frozenset(code.name for code in (APP_MISMATCH, POLICY_EXPIRED, VERIFICATION_FAILED))
+_OWN = frozenset(
+    code.name
+    for code in (
+        APP_MISMATCH,
+        DIGEST_MISMATCH,
+        EVIDENCE_LIMIT,
+        POLICY_EXPIRED,
+        VERIFICATION_FAILED,
+    )
+)
+"""Of who asks, of the policy, or of who serves the repository or may write to it."""
 _TRUST = "trust"
 
 
@@ -75,8 +89,8 @@ class Sayer:
         try:
             yield
         except (FormatError, VerificationError) as error:
-            if blames_package(error):
-                config = fetch(store, name).config
+            config = fetch(store, name).config if blames_package(error) else None
+            if config is not None and not _is_of_another(error, config, policy):
                 said = failed(config, policy, verifier_id=self.verifier_id, now=now)
                 attest(store, name, PREDICATE_TYPE, said.to_json(), self.signer)
             raise
@@ -85,3 +99,14 @@ class Sayer:
 def blames_package(error: MinisealError) -> bool:
     """Whether an error says something of the package, not of the policy, its trust or the asker."""
     return error.code not in _OWN and not error.code.startswith(_TRUST)
+
+
+def _is_of_another(error: MinisealError, config: Config, policy: Policy) -> bool:
+    """Whether a program was asked for that the policy does not know, and the package's it does."""
+    if error.code != NAMESPACE_UNKNOWN.name:
+        return False
+    try:
+        policy.namespace(config.manifest.app_id)
+    except VerificationError:
+        return False
+    return True

@@ -134,12 +134,46 @@ def test_a_refusal_is_attached_and_outvotes_what_was_said_before(
         ("app-mismatch", False),
         ("policy-expired", False),
         ("verification-failed", False),
+        ("evidence-limit", False),
+        ("digest-mismatch", False),
         ("trust-stale", False),
         ("trusted-root-invalid", False),
     ],
 )
 def test_only_what_is_the_packages_fault_is_said_of_it(code: str, *, blames: bool) -> None:
     assert blames_package(VerificationError(code, "a reason")) is blames
+
+
+@pytest.mark.parametrize("asked", ["org.other.tip", "com.acme.other"])
+def test_who_asks_for_another_program_says_nothing_of_the_package(
+    scene: Scene, tmp_path: Path, asked: str
+) -> None:
+    made = scene.release()
+    store = layout(scene, made, tmp_path / "layout")
+    policy = Policy.load(scene.path)
+
+    with (
+        pytest.raises(MinisealError) as error,
+        SAYER.refusing(store, made.digest, policy, now=NOW),
+    ):
+        examine(asked, store, made.digest, Trusting(policy=policy, now=NOW))
+
+    assert error.value.code in {"namespace-unknown", "app-mismatch"}
+    assert summaries(tmp_path / "layout", made) == []
+
+
+def test_a_program_that_the_policy_does_not_know_any_more_has_failed(
+    scene: Scene, tmp_path: Path
+) -> None:
+    made = scene.release()
+    store = layout(scene, made, tmp_path / "layout")
+    scene.policy(POLICY.replace('apps = "com.acme.*"', 'apps = "com.other.*"'))
+
+    with pytest.raises(MinisealError) as error:
+        say(scene, made, store)
+
+    assert error.value.code == "namespace-unknown"
+    assert len(summaries(tmp_path / "layout", made)) == 1
 
 
 def test_a_policy_past_its_end_says_nothing_of_a_package(scene: Scene, tmp_path: Path) -> None:
