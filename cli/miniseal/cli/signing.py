@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from miniseal.cli.files import read_file
+from miniseal.cli.files import FILE_UNUSABLE, read_file
 from miniseal.formats.errors import UsageError
 from miniseal.formats.extras import need
 
@@ -199,7 +199,19 @@ def _quiet(library: str) -> None:
 
 
 def _token(text: str) -> str:
-    """The token, or what is in the file of that name."""
-    if text.count(".") == 2 and text.startswith("eyJ"):
+    """The token, or what is in the file of that name; what is neither may be a secret all the same.
+
+    Raises:
+        UsageError: `file-unusable`.
+    """
+    text = text.strip()
+    if text.startswith("eyJ"):
         return text
-    return read_file(Path(text)).decode("utf-8", "replace").strip()
+    try:
+        data = read_file(Path(text))
+    except UsageError:
+        raise FILE_UNUSABLE(
+            "the identity token is none, and not the name of a file that can be read",
+            expected="a token, which begins with eyJ, or a file that has one",
+        ) from None
+    return data.decode("utf-8", "replace").strip()

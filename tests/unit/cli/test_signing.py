@@ -121,6 +121,18 @@ class TestKeyless:
                 signing.signer()
             assert error.value.code == "token-invalid"
 
+    @pytest.mark.parametrize(
+        "given", [f" {TOKEN}\n", f"Bearer {TOKEN}", f"{TOKEN}.more.parts", f'"{TOKEN}"']
+    )
+    def test_a_token_is_never_shown(self, given: str) -> None:
+        signing = Signing(key=None, keyless=True, identity_token=given, trust_config=None)
+
+        with pytest.raises(UsageError) as error:
+            signing.signer()
+
+        assert error.value.code in {"token-invalid", "file-unusable"}
+        assert TOKEN not in str(error.value.to_json())
+
     def test_a_file_that_is_not_there_is_refused(self, tmp_path: Path) -> None:
         for token, config in ((str(tmp_path / "t"), None), (TOKEN, tmp_path / "c")):
             signing = Signing(key=None, keyless=True, identity_token=token, trust_config=config)
