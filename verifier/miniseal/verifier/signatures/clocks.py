@@ -18,7 +18,7 @@ from miniseal.formats.members import Members
 from miniseal.formats.strictjson import loads
 from miniseal.verifier.signatures.anchors import TIMESTAMP_INVALID, Anchors
 from miniseal.verifier.signatures.certificate import CERTIFICATE_INVALID, read_certificate
-from miniseal.verifier.signatures.entry import LOG_ENTRY_INVALID, LogEntry
+from miniseal.verifier.signatures.entry import LOG_ENTRY_INVALID, LogEntry, with_defaults
 from miniseal.verifier.signatures.reasons import refusal, translated, unusable
 
 TYPE_CHECKING = False
@@ -95,7 +95,7 @@ class Material:
 
     def _cut(self, *, timestamps: tuple[object, ...]) -> str:
         material = dict(cast("dict[str, object]", self.value["verificationMaterial"]))
-        entry = dict(cast("list[dict[str, object]]", material["tlogEntries"])[0])
+        entry = with_defaults(cast("list[dict[str, object]]", material["tlogEntries"])[0])
         material.pop("timestampVerificationData", None)
         if timestamps:
             material["timestampVerificationData"] = {"rfc3161Timestamps": list(timestamps)}

@@ -5,14 +5,16 @@ tree is the one that the log signed, that the kind stated is the body's, and tha
 inclusion has a time to check it with. Proof, checkpoint and promise themselves are sigstore's.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from miniseal.formats.dsse import base64_member
 from miniseal.formats.errors import Code, MinisealError, VerificationError
 from miniseal.formats.members import Members
 from miniseal.formats.strictjson import loads
 
-__all__ = ["LOG_ENTRY_INVALID", "LogEntry"]
+__all__ = ["LOG_ENTRY_INVALID", "LogEntry", "with_defaults"]
 
 LOG_ENTRY_INVALID = Code(
     "log-entry-invalid",
@@ -57,7 +59,7 @@ class LogEntry:
         """
         entry = Members(members.values, members.what, LOG_ENTRY_INVALID)
         kind = entry.child("kindVersion")
-        index = _number(entry, "logIndex")
+        index = _index(entry)
         result = cls(
             log=base64_member(entry.child("logId"), "keyId"),
             kind=kind.string("kind"),
@@ -99,8 +101,9 @@ class LogEntry:
 def _check_proof(entry: Members) -> int:
     """The proven index, in a tree as large as the log's checkpoint says."""
     proof = entry.child("inclusionProof")
-    index, size = _number(proof, "logIndex"), _number(proof, "treeSize")
-    if index >= size or len(proof.items("hashes")) > _MOST_HASHES:
+    index, size = _index(proof), _number(proof, "treeSize")
+    hashes = proof.items("hashes") if "hashes" in proof else []
+    if index >= size or len(hashes) > _MOST_HASHES:
         raise LOG_ENTRY_INVALID("the proof is of no tree", found=f"entry {index} of {size}")
     checkpoint = proof.child("checkpoint").string("envelope")
     if len(checkpoint) > _CHECKPOINT_LIMIT:
@@ -113,6 +116,20 @@ def _check_proof(entry: Members) -> int:
             expected=f"origin, {size}, root hash",
         )
     return index
+
+
+def with_defaults(entry: Mapping[str, object]) -> dict[str, object]:
+    """An entry with the members that protobuf leaves out of the very first one of a log."""
+    whole: dict[str, object] = {"logIndex": "0", **entry}
+    proof = whole.get("inclusionProof")
+    if isinstance(proof, dict):
+        given = cast("dict[str, object]", proof)
+        whole["inclusionProof"] = {"logIndex": "0", "hashes": [], **given}
+    return whole
+
+
+def _index(members: Members) -> int:
+    return _number(members, "logIndex") if "logIndex" in members else 0
 
 
 def _number(members: Members, name: str) -> int:
