@@ -259,7 +259,7 @@ def test_checks_at_the_same_time_do_not_disturb_each_other(scene: Scene, made: P
 APART = """
 import sys
 from miniseal.formats.layout import PACKAGE, LayoutStep
-from miniseal.verifier.artifacts import Artifacts, broken_rule
+from miniseal.verifier.links.artifacts import Artifacts, broken_rule
 step = LayoutStep(
     name="pack",
     materials=(("DISALLOW", "*"),),

@@ -22,7 +22,7 @@ from miniseal.pipeline.steps.links import (
     wanted,
 )
 from miniseal.pipeline.steps.resolve import Resolved
-from miniseal.verifier.artifacts import Artifacts, broken_rule
+from miniseal.verifier.links.artifacts import Artifacts, broken_rule
 
 NAMES = {name for step in PERFORMED for name in (*step.materials, *step.products)}
 ARTIFACTS = {name: sha256(name.encode()) for name in NAMES}

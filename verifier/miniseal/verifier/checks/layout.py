@@ -16,11 +16,11 @@ from miniseal.formats.errors import Code, FormatError, MinisealError, Verificati
 from miniseal.formats.layout import LAYOUT_INVALID, PACKAGE, Layout, LayoutKey, LayoutStep
 from miniseal.formats.predicates.link import Link
 from miniseal.formats.times import from_text, to_text
-from miniseal.verifier.artifacts import broken_rule
 from miniseal.verifier.budget import EVIDENCE_LIMIT
 from miniseal.verifier.checks.deny import denial
 from miniseal.verifier.evidence import KEY_EXPIRED, SUBJECT_MISMATCH, Collected, Evidence
-from miniseal.verifier.performed import Functionaries, Performance, performances
+from miniseal.verifier.links.artifacts import broken_rule
+from miniseal.verifier.links.performed import Functionaries, Performance, performances
 from miniseal.verifier.policy import model
 from miniseal.verifier.policy.policy import Policy
 from miniseal.verifier.signatures.keys import PublicKey

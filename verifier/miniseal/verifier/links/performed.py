@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from miniseal.formats.errors import Code, FormatError, MinisealError, VerificationError
 from miniseal.formats.layout import LayoutStep
 from miniseal.formats.predicates.link import PREDICATE_TYPE, Link
-from miniseal.verifier.artifacts import Artifacts
 from miniseal.verifier.evidence import Collected, Evidence
+from miniseal.verifier.links.artifacts import Artifacts
 from miniseal.verifier.policy.model import Signer
 
 __all__ = ["LINK_MISSING", "LINK_THRESHOLD", "Functionaries", "Performance", "performances"]
