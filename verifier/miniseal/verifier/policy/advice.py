@@ -1,15 +1,14 @@
 """What a policy's author may not have meant: rules that are allowed, and leave something open.
 
-A warning refuses nothing; what cannot be right at all is `rules`' business. About signers see
-`doubts`.
+A warning refuses nothing; what cannot be right at all is `rules`' business. About signers,
+trust and layouts see `doubts`.
 """
 
 from collections.abc import Iterator
 
 from miniseal.formats.times import to_text
 from miniseal.verifier.policy import model
-from miniseal.verifier.policy.doubts import signer_doubts, trust_doubts
-from miniseal.verifier.policy.layouts import layout_doubts
+from miniseal.verifier.policy.doubts import layout_doubts, signer_doubts, trust_doubts
 from miniseal.verifier.policy.patterns import seconds
 from miniseal.verifier.policy.policy import Policy
 

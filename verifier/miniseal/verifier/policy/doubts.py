@@ -1,12 +1,17 @@
-"""What a signer or the trust behind it leaves open, in words for `advice`."""
+"""What a signer, the trust behind it or a layout leaves open, in words for `advice`."""
 
 from collections.abc import Iterator
 
-from miniseal.verifier.policy.model import Document, Signer
+from miniseal.formats import layout as steps
+from miniseal.formats.errors import MinisealError
+from miniseal.formats.times import to_text
+from miniseal.verifier.checks.layout import open_layout
+from miniseal.verifier.policy.model import Document, Layout, Signer
 from miniseal.verifier.policy.patterns import is_email_pattern, seconds, text_matches
+from miniseal.verifier.policy.policy import Policy
 from miniseal.verifier.policy.values import is_plain
 
-__all__ = ["signer_doubts", "trust_doubts"]
+__all__ = ["layout_doubts", "signer_doubts", "trust_doubts"]
 
 _LONG = 14 * 86_400
 _BY_STRANGERS = ("pull_request", "pull_request_target", "issue_comment", "workflow_run")
@@ -68,3 +73,43 @@ def trust_doubts(document: Document) -> Iterator[str]:
         yield "trust: no signer is keyless, so nothing is verified with it"
     if trust.tuf is not None and (seconds(trust.max_age or "") or 0) > _LONG:
         yield f"trust: {trust.max_age} without a refresh pass: so long may a revoked log count"
+
+
+def layout_doubts(
+    rule: Layout, publishers: tuple[str, ...], policy: Policy, *, now: int, soon: int
+) -> Iterator[str]:
+    """A line for each.
+
+    Args:
+        rule: of one namespace.
+        publishers: of that namespace.
+        policy: has the layout.
+        now: seconds since 1970.
+        soon: seconds from which on an end is far enough.
+    """
+    try:
+        layout, end = open_layout(rule, policy.layouts[rule.file], policy, now)
+    except MinisealError as error:
+        yield f"nothing follows the layout {rule.file}: {error.message}"
+        return
+    if end - now < soon:
+        yield f"nothing follows the layout {rule.file} from {to_text(end)} on"
+    yield from _steps(rule, layout)
+    if set(rule.functionaries.values()) <= set(publishers):
+        yield "every step of the layout is a publisher's own word"
+
+
+def _steps(rule: Layout, layout: steps.Layout) -> Iterator[str]:
+    used = {key_id for step in layout.steps for key_id in step.functionaries}
+    for key_id in rule.functionaries:
+        if key_id not in used:
+            yield f"layout.functionaries: no step of {rule.file} is for {key_id}"
+    for step in layout.steps:
+        who = {
+            rule.functionaries[each] for each in step.functionaries if each in rule.functionaries
+        }
+        if len(who) < step.threshold:
+            yield (
+                f"the step {step.name} of {rule.file} takes {step.threshold} functionaries, and "
+                f"layout.functionaries has {len(who)} of them: nothing can follow it"
+            )

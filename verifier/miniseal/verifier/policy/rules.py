@@ -2,12 +2,13 @@
 
 A policy that demands nothing, names somebody unknown or can never be met is refused here, so that
 no check has to think about it. No file is read and no signature is looked at. Signers and trust are
-in `who`, a namespace's demands in `demands`, and what needs the keys in `independence`.
+in `signers`, a namespace's demands in `require`, and what needs the keys in `independence`.
 """
 
-from miniseal.verifier.policy.demands import check_require
 from miniseal.verifier.policy.model import Builder, Deny, Document, Host, Namespace
 from miniseal.verifier.policy.patterns import codes, is_app_pattern, is_host_pattern
+from miniseal.verifier.policy.require import check_require
+from miniseal.verifier.policy.signers import check_signer, check_trust
 from miniseal.verifier.policy.values import (
     check_age,
     check_digests,
@@ -18,7 +19,6 @@ from miniseal.verifier.policy.values import (
     check_unique,
     invalid,
 )
-from miniseal.verifier.policy.who import check_signer, check_trust
 
 __all__ = ["check_document"]
 
