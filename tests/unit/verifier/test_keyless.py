@@ -68,6 +68,17 @@ def test_every_clock_is_told() -> None:
     assert verifier().verify(encode(bundle)).times == (NOW, NOW + 7, NOW + 60)
 
 
+def test_a_timestamp_that_is_too_large_is_not_parsed() -> None:
+    bundle = FAKE.dsse(FAKE.leaf(), PAYLOAD)
+    data = {"rfc3161Timestamps": [{"signedTimestamp": b64(bytes(64 * 1024 + 1))}]}
+    bundle["verificationMaterial"]["timestampVerificationData"] = data
+
+    with pytest.raises(MinisealError, match="too large") as caught:
+        verifier().verify(encode(bundle))
+
+    assert caught.value.code == "timestamp-invalid"
+
+
 def test_no_clock_is_asked_but_those_of_the_bundle() -> None:
     later = NOW + 5 * 365 * 86_400
     root = FAKE.trusted_root()

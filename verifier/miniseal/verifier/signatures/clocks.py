@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["Check", "Leaf", "Material", "verified_times"]
 
 _MOST_TIMESTAMPS = 8
+_TIMESTAMP_LIMIT = 64 * 1024
+"""Bytes; one with its certificates has less than ten thousand."""
 
 Check = Callable[["Verifier", "Bundle"], None]
 """Verifies one cut of a bundle, or raises."""
@@ -241,6 +243,13 @@ def _timestamps(material: Members) -> list[object]:
             "bundle has too many timestamps, or one twice",
             found=f"{len(timestamps)}, {len(distinct)} of them distinct",
             expected=f"at most {_MOST_TIMESTAMPS}",
+        )
+    largest = max(map(len, distinct), default=0)
+    if largest > _TIMESTAMP_LIMIT:
+        raise TIMESTAMP_INVALID(
+            "a timestamp is too large",
+            found=f"{largest} bytes",
+            expected=f"at most {_TIMESTAMP_LIMIT}",
         )
     return [each.values for each in timestamps]
 
