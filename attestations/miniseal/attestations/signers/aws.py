@@ -20,9 +20,7 @@ def open_aws(uri: str, ask: Ask | None) -> ServiceSigner:
     del ask
     name = uri.removeprefix("awskms:").removeprefix("///")
     with asking(uri):
-        from cryptography.hazmat.primitives.serialization import load_pem_public_key  # takes long
         from securesystemslib.signer import AWSSigner  # type: ignore[attr-defined]  # no __all__
 
         _, key = AWSSigner.import_(name)
-        public = load_pem_public_key(key.keyval["public"].encode())
-        return ServiceSigner(AWSSigner(name, key), public, what=uri)
+        return ServiceSigner.of(AWSSigner(name, key), what=uri)

@@ -33,7 +33,6 @@ def open_azure(uri: str, ask: Ask | None) -> ServiceSigner:
             expected="azurekms://VAULT.vault.azure.net/keys/NAME",
         )
     with asking(uri):
-        from cryptography.hazmat.primitives.serialization import load_pem_public_key  # takes long
         from securesystemslib.signer import AzureSigner  # type: ignore[attr-defined]  # no __all__
 
         newest, key = AzureSigner.import_(named["vault"], named["name"])
@@ -41,5 +40,4 @@ def open_azure(uri: str, ask: Ask | None) -> ServiceSigner:
             raise SIGNER_UNAVAILABLE(
                 "only a key's newest version can sign", found=named["version"], expected=newest
             )
-        public = load_pem_public_key(key.keyval["public"].encode())
-        return ServiceSigner(AzureSigner.from_priv_key_uri(newest, key), public, what=uri)
+        return ServiceSigner.of(AzureSigner.from_priv_key_uri(newest, key), what=uri)

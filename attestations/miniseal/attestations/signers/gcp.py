@@ -19,9 +19,7 @@ def open_gcp(uri: str, ask: Ask | None) -> ServiceSigner:
     del ask
     name = uri.removeprefix("gcpkms:").removeprefix("//")
     with asking(uri):
-        from cryptography.hazmat.primitives.serialization import load_pem_public_key  # takes long
         from securesystemslib.signer import GCPSigner  # type: ignore[attr-defined]  # no __all__
 
         _, key = GCPSigner.import_(name)
-        public = load_pem_public_key(key.keyval["public"].encode())
-        return ServiceSigner(GCPSigner(name, key), public, what=uri)
+        return ServiceSigner.of(GCPSigner(name, key), what=uri)

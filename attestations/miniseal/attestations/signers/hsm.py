@@ -33,14 +33,12 @@ def open_hsm(uri: str, ask: Ask | None) -> ServiceSigner:
     number, label = _named(uri)
     pin = _Pin(f"the PIN of {uri}", ask)
     with asking(uri):
-        from cryptography.hazmat.primitives.serialization import load_pem_public_key  # takes long
         from securesystemslib.signer import HSMSigner  # type: ignore[attr-defined]  # no __all__
 
         name, key = HSMSigner.import_(number, label, pin)
-        public = load_pem_public_key(key.keyval["public"].encode())
         if ask is not None:
             _log_in(dict(parse_qsl(name.partition("?")[2])).get("label"), pin, uri)
-        return ServiceSigner(HSMSigner.from_priv_key_uri(name, key, pin), public, what=uri)
+        return ServiceSigner.of(HSMSigner.from_priv_key_uri(name, key, pin), what=uri)
 
 
 class _Pin:

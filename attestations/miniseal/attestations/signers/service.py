@@ -69,6 +69,18 @@ class ServiceSigner(KeySigner):
         self._signer = signer
         self._lock = threading.Lock()
 
+    @classmethod
+    def of(cls, signer: "TheirSigner", *, what: str) -> "ServiceSigner":
+        """Take a signer that has its public key in PEM; called while `asking`.
+
+        Raises:
+            UsageError: `key-unsupported`.
+        """
+        from cryptography.hazmat.primitives.serialization import load_pem_public_key  # takes long
+
+        public = load_pem_public_key(signer.public_key.keyval["public"].encode())
+        return cls(signer, public, what=what)
+
     def _sign(self, data: bytes) -> bytes:
         with self._lock, asking(self._what):
             return bytes.fromhex(self._signer.sign(data).signature)
