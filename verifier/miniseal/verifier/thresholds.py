@@ -29,7 +29,7 @@ __all__ = [
 SEVERITIES = ("low", "medium", "high", "critical")
 """From the mildest; a threshold is one of them."""
 FUTURE_SKEW = 300
-"""Seconds by which a scan's clock may be ahead."""
+"""Seconds by which the clock of whoever states a time may be ahead."""
 
 VULNERABILITY_THRESHOLD = Code(
     "vulnerability-threshold",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from miniseal.formats.errors import Code, VerificationError
 from miniseal.formats.predicates.provenance import Provenance
 from miniseal.formats.predicates.test_result import TestResult
-from miniseal.verifier.checks.independent import is_publisher
+from miniseal.verifier.checks.independent import distinct, is_publisher
 from miniseal.verifier.evidence import Collected, Evidence
 from miniseal.verifier.policy.model import Namespace, Rebuilders
 from miniseal.verifier.policy.policy import Policy
@@ -45,13 +45,10 @@ class _Rebuild:
     builder: str
     evidence: dict[str, Evidence[Provenance]]
 
-    def shares_with(self, other: "_Rebuild") -> bool:
-        """Whether the two are not independent of each other."""
-        return (
-            self.signer == other.signer
-            or self.builder == other.builder
-            or not self.evidence.keys().isdisjoint(other.evidence)
-        )
+    @property
+    def known_by(self) -> frozenset[str]:
+        """What another rebuild must not share, to be independent of this one."""
+        return frozenset({f"signer {self.signer}", f"builder {self.builder}", *self.evidence})
 
 
 def check_rebuilders(
@@ -66,7 +63,7 @@ def check_rebuilders(
         _check_mismatch(evidence.predicate)
     reasons: list[str] = []
     rebuilds = tuple(_rebuilds(rule, collected, policy, namespace, reasons))
-    agreeing = _independent(rebuilds)
+    agreeing = distinct(each.known_by for each in rebuilds)
     if agreeing < rule.agree:
         raise REBUILDS_MISSING(
             "too few independent rebuilders got this package",
@@ -117,18 +114,3 @@ def _rebuilds(
 
 def _is_known(builder: str, signer: str, policy: Policy) -> bool:
     return any(each.id == builder and signer in each.signers for each in policy.document.builder)
-
-
-def _independent(rebuilds: Iterable[_Rebuild]) -> int:
-    """How many there are, those that share something counted as one."""
-    groups: list[list[_Rebuild]] = []
-    for rebuild in rebuilds:
-        joined = [rebuild]
-        apart: list[list[_Rebuild]] = []
-        for group in groups:
-            if any(rebuild.shares_with(each) for each in group):
-                joined += group
-            else:
-                apart.append(group)
-        groups = [*apart, joined]
-    return len(groups)

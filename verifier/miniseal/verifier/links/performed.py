@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from miniseal.formats.errors import Code, FormatError, MinisealError, VerificationError
 from miniseal.formats.layout import LayoutStep
 from miniseal.formats.predicates.link import PREDICATE_TYPE, Link
+from miniseal.verifier.checks.independent import distinct
 from miniseal.verifier.evidence import Collected, Evidence
 from miniseal.verifier.links.artifacts import Artifacts
 from miniseal.verifier.policy.model import Signer
@@ -64,7 +65,7 @@ class Functionaries:
             by for name, by in sorted(signed.items()) if len(by) >= self.signers[name].threshold
         ]
         counted = {each.bundle: each for by in enough for each in by.values()}
-        return _distinct(map(frozenset, enough)), tuple(counted.values())
+        return distinct(map(frozenset, enough)), tuple(counted.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,13 +136,3 @@ def _missing(step: LayoutStep, collected: Collected, others: int) -> MinisealErr
         found=found or "none",
         expected=f"by {step.threshold} of {', '.join(step.functionaries)}"[:300],
     )
-
-
-def _distinct(persons: Iterable[frozenset[str]]) -> int:
-    """How many there are when those who share a key are one."""
-    apart: list[frozenset[str]] = []
-    for person in persons:
-        shared = [each for each in apart if each & person]
-        apart = [each for each in apart if not each & person]
-        apart.append(person.union(*shared))
-    return len(apart)

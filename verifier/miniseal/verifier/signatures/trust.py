@@ -15,13 +15,13 @@ from miniseal.formats.times import to_text
 from miniseal.verifier.policy.patterns import seconds
 from miniseal.verifier.signatures.material import TRUST_INVALID, Material
 from miniseal.verifier.signatures.tuf import Chain, verified
+from miniseal.verifier.thresholds import FUTURE_SKEW
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from miniseal.verifier.policy.policy import Policy
 
 __all__ = [
-    "CLOCK_SKEW",
     "TRUST_MISSING",
     "TRUST_STALE",
     "TrustedRoot",
@@ -43,9 +43,6 @@ TRUST_STALE = Code(
     cause="it was last refreshed longer ago than the policy allows, or its metadata has expired",
     remedy="run `miniseal refresh`; if that does not help, the repository itself is not kept up",
 )
-
-CLOCK_SKEW = 300
-"""Seconds that the material may come from the future by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +117,7 @@ class TufRepository:
         Raises:
             VerificationError: `trust-invalid`, `trust-stale`.
         """
-        if material.refreshed > now + CLOCK_SKEW:
+        if material.refreshed > now + FUTURE_SKEW:
             raise TRUST_INVALID(
                 "the trust material is from the future",
                 found=to_text(material.refreshed),
