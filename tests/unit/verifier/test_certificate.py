@@ -1,9 +1,12 @@
 import re
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -125,6 +128,30 @@ def test_a_certificate_that_is_too_large_is_not_parsed() -> None:
     names = tuple(x509.DNSName(f"{number}.example") for number in range(4000))
 
     assert "too large" in refusal(subjects=names)
+
+
+@pytest.mark.parametrize("value", ["3003020163", "3000"], ids=["unknown", "none"])
+def test_an_extension_that_its_parser_stumbles_over_is_refused(value: str) -> None:
+    """cryptography answers such lists of TLS features with a KeyError, and with a TypeError."""
+    name = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.24")
+    extension = x509.UnrecognizedExtension(name, bytes.fromhex(value))
+    key = FAKE.key("leaf")
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([]))
+        .issuer_name(FAKE.issuing.subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime(2026, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2026, 2, 1, tzinfo=UTC))
+        .add_extension(extension, critical=False)
+    )
+    data = builder.sign(key, SHA256()).public_bytes(Encoding.DER)
+
+    with pytest.raises(MinisealError) as caught:
+        CertificateIdentity.from_der(data)
+
+    assert caught.value.code == "certificate-invalid"
 
 
 def test_a_run_a_commit_and_a_ref_are_the_same_signatory() -> None:

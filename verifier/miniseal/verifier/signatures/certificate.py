@@ -7,7 +7,7 @@ Reading only: nothing here says that the certificate is anybody's. `keyless` ver
 from dataclasses import asdict, dataclass
 
 from miniseal.formats.digest import sha256
-from miniseal.formats.errors import Code, VerificationError
+from miniseal.formats.errors import Code, MinisealError, VerificationError
 from miniseal.formats.strictjson import canonical
 
 TYPE_CHECKING = False
@@ -124,25 +124,24 @@ def read_certificate(data: bytes) -> "Certificate":
     """
     from cryptography import x509  # not for hosts
 
+    from miniseal.verifier.signatures.reasons import translated  # which needs this module
+
     if len(data) > _LIMIT:
         raise CERTIFICATE_INVALID(
             "the certificate is too large",
             found=f"{len(data)} bytes",
             expected=f"at most {_LIMIT}",
         )
-    try:
+    with translated(_unreadable):
         certificate = x509.load_der_x509_certificate(data)
         _ = certificate.extensions, certificate.issuer, certificate.subject
         _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    except (
-        ValueError,
-        Warning,
-        x509.DuplicateExtension,
-        x509.InvalidVersion,
-        x509.UnsupportedGeneralNameType,
-    ) as error:
-        raise CERTIFICATE_INVALID("the certificate cannot be read") from error
     return certificate
+
+
+def _unreadable(error: BaseException) -> MinisealError:
+    """The error in place of any that cryptography has: its parsers raise what comes along."""
+    return CERTIFICATE_INVALID("the certificate cannot be read", found=type(error).__name__)
 
 
 def _issuer(new: str | None, old: bytes | None) -> str:
