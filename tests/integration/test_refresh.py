@@ -23,8 +23,8 @@ from kit.tufs import (
 from miniseal.formats.digest import sha256
 from miniseal.formats.errors import MinisealError
 from miniseal.pipeline.refresh import fetch, refresh
+from miniseal.pipeline.trustfile import TrustFile
 from miniseal.verifier import Policy, Verifier
-from miniseal.verifier.host.trustfile import TrustFile
 from miniseal.verifier.signatures.material import Material
 from miniseal.verifier.signatures.trust import TufRepository
 

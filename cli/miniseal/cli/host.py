@@ -8,9 +8,9 @@ import click
 
 from miniseal.formats.errors import Code, UsageError
 from miniseal.formats.reference import Reference
+from miniseal.pipeline.trustfile import read_trust
 from miniseal.registry import Store, open_store
 from miniseal.verifier import Admission, Policy, Trusting, Verdict
-from miniseal.verifier.host.trustfile import read_trust
 from miniseal.verifier.vex import Suppressed
 
 __all__ = [

@@ -11,8 +11,8 @@ from miniseal.cli import host
 from miniseal.cli.outcome import Outcome, Verb
 from miniseal.formats.errors import Code, MinisealError, UsageError
 from miniseal.formats.times import to_text
+from miniseal.pipeline.trustfile import TRUST_UNREADABLE, TrustFile, read_trust
 from miniseal.verifier import Policy, Verifier
-from miniseal.verifier.host.trustfile import TRUST_UNREADABLE, TrustFile, read_trust
 from miniseal.verifier.signatures.material import Material
 
 if TYPE_CHECKING:

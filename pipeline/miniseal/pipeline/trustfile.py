@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from miniseal.formats.errors import Code, EnvironmentalError, VerificationError
-from miniseal.verifier.policy.policy import Policy
+from miniseal.pipeline.whole import write_whole
+from miniseal.verifier import Policy
 from miniseal.verifier.signatures.material import MATERIAL_LIMIT, TRUST_INVALID, Material
 from miniseal.verifier.signatures.trust import TrustedRoot, TufRepository
 from miniseal.verifier.signatures.tuf import Chain
@@ -82,7 +83,7 @@ class TrustFile:
                 known = self._known(repository)
                 if known is not None:
                     chain.check_follows(known.versions)
-                self._write(material)
+                write_whole(self._path, material)
         except (OSError, Timeout) as error:
             raise TRUST_UNREADABLE(
                 f"the trust material cannot be written: {error}", found=str(self._path)
@@ -96,11 +97,3 @@ class TrustFile:
             return None if data is None else repository.chain(Material.from_bytes(data))
         except VerificationError:
             return None
-
-    def _write(self, data: bytes) -> None:
-        temporary = self._path.with_name(f".{self._path.name}.tmp")
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._path)
