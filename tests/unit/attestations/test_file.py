@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from miniseal.attestations import FileSigner, sign_statement
+from miniseal.attestations import FileSigner, open_signer, sign_statement
 from miniseal.formats.bundle import Bundle
 from miniseal.formats.dsse import pae
 from miniseal.formats.errors import UsageError
@@ -320,3 +320,14 @@ def test_importing_attestations_imports_no_cryptography() -> None:
     services = {"boto3", "azure", "google", "hvac", "pkcs11", "sigstore"}
     base = {"cryptography", "securesystemslib", "pydantic", "rfc8785"}
     assert not (services | base) & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("prefix", ["", "file:"])
+def test_a_key_given_in_place_of_its_path_is_not_shown(prefix: str) -> None:
+    pem = private_pem(ec.generate_private_key(ec.SECP256R1())).decode()
+
+    with pytest.raises(UsageError) as error:
+        open_signer(prefix + pem)
+
+    assert error.value.code == "key-invalid"
+    assert pem.splitlines()[1] not in str(error.value.to_json())

@@ -74,6 +74,11 @@ class FileSigner(KeySigner):
             UsageError: `key-invalid`, `key-permissions`, `key-unsupported`, `key-password`.
         """
         what = os.fspath(path)
+        if "-----BEGIN " in what:
+            raise KEY_INVALID(
+                "a key was given in place of the path of its file",
+                hint="whoever sees command lines or the environment may have read it",
+            )
         pem, mode = _read(what)
         signer = cls.from_pem(pem, what=what, ask=ask)
         if mode & 0o077:
