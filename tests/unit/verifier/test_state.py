@@ -14,7 +14,6 @@ from kit.hosts import install_code, installed, load_code, record_file
 from kit.packages import APP, POLICY, Scene, key, package, wasm_module
 from miniseal.formats.errors import MinisealError
 from miniseal.verifier.examine import Examined, examine
-from miniseal.verifier.host.audit import check_log
 from miniseal.verifier.host.head import Head
 from miniseal.verifier.host.load import Loader
 from miniseal.verifier.host.mac import derive, seal
@@ -159,9 +158,8 @@ def test_the_audit_log_of_a_life_is_whole(scene: Scene) -> None:
     load_code(scene, "com.acme.other")
     scene.verifier().readmit(APP)
     scene.verifier().remove(APP)
-    head = StateReader(str(scene.state)).head()
 
-    entries = check_log((scene.state / "audit.jsonl").read_bytes(), head.audit)
+    entries = scene.verifier().audit().entries
 
     assert [(each["event"], each["outcome"]) for each in entries] == [
         ("install", "admitted"),
@@ -399,8 +397,7 @@ def test_several_processes_admit_into_one_state(scene: Scene) -> None:
 
     assert [process.exitcode for process in processes] == [0, 0]
     assert len(scene.verifier().installed()) == 9
-    head = StateReader(str(scene.state)).head()
-    assert len(check_log((scene.state / "audit.jsonl").read_bytes(), head.audit)) == 9
+    assert scene.verifier().audit().count == 9
 
 
 def _install_by_digest(scene: Scene, first: int) -> None:

@@ -15,7 +15,7 @@ from miniseal.verifier.checks.version import check_highest
 from miniseal.verifier.core import Trusting
 from miniseal.verifier.examine import Examined, examine, refusing
 from miniseal.verifier.host.admission import Admission
-from miniseal.verifier.host.audit import entry
+from miniseal.verifier.host.audit import entry, refusal
 from miniseal.verifier.host.head import AppHead, Head
 from miniseal.verifier.host.load import check_clock
 from miniseal.verifier.host.reader import NOT_INSTALLED, record_of
@@ -138,15 +138,7 @@ class Admitter:
         with self._state.locked():
             first = event == "install"
             head = self._state.head(policy.mark) if first else self._state.reader.head()
-            line = entry(
-                event,
-                app_id,
-                "refused",
-                now,
-                error=error.code,
-                message=error.message[:500],
-                policy=policy.serial,
-            )
+            line = refusal(event, app_id, error, now, policy=policy.serial)
             newer = policy.mark if policy.serial > head.policy.serial else None
             anchor = self._state.log(head.audit, line)
             self._state.write_head(head.next(policy=newer, audit=anchor))

@@ -11,11 +11,10 @@ from collections import deque
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
 from typing import BinaryIO
 
 from miniseal.formats.digest import sha256
-from miniseal.formats.errors import Code, FormatError, VerificationError
+from miniseal.formats.errors import Code, FormatError, MinisealError, VerificationError
 from miniseal.formats.members import Members
 from miniseal.formats.strictjson import canonical, loads
 from miniseal.formats.times import to_text
@@ -25,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from miniseal.verifier.host.reader import StateReader
 
-__all__ = ["AUDIT_BROKEN", "NOTHING", "Anchor", "Audit", "append", "check_log", "entry"]
+__all__ = ["AUDIT_BROKEN", "NOTHING", "Anchor", "Audit", "append", "entry", "refusal"]
 
 AUDIT_BROKEN = Code(
     "audit-broken",
@@ -107,6 +106,14 @@ def entry(
     return {"time": to_text(now), "event": event, **about, "outcome": outcome, **details}
 
 
+def refusal(
+    event: str, app_id: str | None, error: MinisealError, now: int, **details: str | int
+) -> dict[str, object]:
+    """The members of a line about something that `error` refused."""
+    message = error.message[:500]
+    return entry(event, app_id, "refused", now, error=error.code, message=message, **details)
+
+
 def append(
     path: str, anchor: Anchor, members: Mapping[str, object], *, repeat: bool = True
 ) -> Anchor:
@@ -142,15 +149,6 @@ def append(
     finally:
         os.close(file)
     return count + 1, sha256(line)
-
-
-def check_log(data: bytes, anchor: Anchor) -> tuple[dict[str, object], ...]:
-    """The lines of a log, if they are chained and reach the anchor.
-
-    Raises:
-        VerificationError: `audit-broken`.
-    """
-    return tuple(line.members for line in _chained(_lines(BytesIO(data), len(data)), (anchor,)))
 
 
 def _chained(lines: Iterable[bytes], anchors: Iterable[Anchor]) -> Generator["_Line"]:

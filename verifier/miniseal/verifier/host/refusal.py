@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 
 from miniseal.formats.errors import MinisealError
-from miniseal.verifier.host.audit import Anchor, entry
+from miniseal.verifier.host.audit import NOTHING, Anchor, refusal
 from miniseal.verifier.host.reader import StateReader
 from miniseal.verifier.host.state import State
 
@@ -28,8 +28,7 @@ def log_refusal(
         return
     state = State(path, reader, os.urandom)
     with state.locked(seconds=_LOCK_SECONDS):
-        anchor: Anchor = (0, None)
+        anchor: Anchor = NOTHING
         with suppress(MinisealError):
             anchor = reader.head().audit
-        line = entry("load", app_id, "refused", now, error=error.code, message=error.message[:500])
-        state.log(anchor, line, repeat=False)
+        state.log(anchor, refusal("load", app_id, error, now), repeat=False)

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from miniseal.formats.digest import sha256
 from miniseal.formats.errors import MinisealError, VerificationError
-from miniseal.verifier.host.audit import entry
+from miniseal.verifier.host.audit import entry, refusal
 from miniseal.verifier.host.head import Head, TrustMark
 from miniseal.verifier.host.load import check_clock
 from miniseal.verifier.host.reader import NOT_INSTALLED, StateReader
@@ -106,13 +106,5 @@ class TrustKeeper:
         """Log a refusal where there is a state already."""
         with self._state.locked():
             head = self._state.reader.head()
-            line = entry(
-                "refresh",
-                None,
-                "refused",
-                now,
-                error=error.code,
-                message=error.message[:500],
-                policy=policy.serial,
-            )
+            line = refusal("refresh", None, error, now, policy=policy.serial)
             self._state.write_head(head.next(audit=self._state.log(head.audit, line)))
