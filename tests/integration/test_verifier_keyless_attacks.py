@@ -14,6 +14,11 @@ from kit.hosts import install_code
 from kit.keyless import KEYLESS, FakeSigner, keyless_scene, statement
 from kit.packages import APP, NOW, SOURCE, Scene, checks, key, package, provenance, scan
 from miniseal.attestations import sign_statement
+from miniseal.formats.errors import MinisealError
+from miniseal.verifier.collect import collect
+from miniseal.verifier.keyring import Keyring
+from miniseal.verifier.policy.policy import Policy
+from miniseal.verifier.signatures.trust import TrustedRoot
 
 DAY = 86_400
 
@@ -313,6 +318,21 @@ def test_without_a_trusted_root_that_can_be_read_nothing_is_admitted(scene: Scen
     scene.release(signer=FakeSigner.of())
 
     assert install_code(scene) == "policy-invalid"
+
+
+@pytest.mark.parametrize("root", [b"{", b'{"tlogs":[],"tlogs":[]}', bytes(2**20 + 1)])
+def test_a_trusted_root_that_cannot_be_read_makes_nobodys_word_junk(
+    scene: Scene, signer: FakeSigner, root: bytes
+) -> None:
+    """It may come by TUF, and what nobody could verify with it may be bad news."""
+    made, policy = package(), Policy.load(scene.path)
+    data = signer.sign_statement(statement(checks(failed=["program"]), made))
+    keyring = Keyring(policy, policy.namespace(APP))
+
+    with pytest.raises(MinisealError) as caught:
+        collect([data], made.digest, policy, keyring, now=NOW, trust=TrustedRoot.of_file(root))
+
+    assert caught.value.code == "trusted-root-invalid"
 
 
 def test_packages_of_each_other(scene: Scene, signer: FakeSigner) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from miniseal.formats.dsse import base64_member
-from miniseal.formats.errors import Code, UsageError, VerificationError
+from miniseal.formats.errors import Code, FormatError, UsageError, VerificationError
 from miniseal.formats.members import Members
 from miniseal.formats.strictjson import loads
 from miniseal.verifier.signatures.certificate import CERTIFICATE_INVALID
@@ -82,10 +82,13 @@ class Anchors:
         """Read a trusted root (`sigstore_trustroot.proto`); keys and certificates stay encoded.
 
         Raises:
-            UsageError: `trusted-root-invalid`.
-            FormatError: `json-malformed`, `too-large`.
+            UsageError: `trusted-root-invalid`; never a FormatError, which a bundle would be
+                set aside for.
         """
-        value = loads(data, limit=TRUSTED_ROOT_LIMIT, what="trusted root", floats=True)
+        try:
+            value = loads(data, limit=TRUSTED_ROOT_LIMIT, what="trusted root", floats=True)
+        except FormatError as error:
+            raise TRUSTED_ROOT_INVALID(error.message, found=error.found) from error
         members = Members(value, "trusted root", TRUSTED_ROOT_INVALID)
         return cls(
             media_type=members.string("mediaType"),

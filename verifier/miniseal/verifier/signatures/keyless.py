@@ -50,7 +50,6 @@ class KeylessVerifier:
 
         Raises:
             UsageError: `trusted-root-invalid`.
-            FormatError: `json-malformed`, `too-large`.
         """
         self._anchors = Anchors.from_bytes(trusted_root)
 
