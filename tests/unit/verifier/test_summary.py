@@ -398,12 +398,19 @@ def gated(scene: Scene) -> None:
     )
 
 
-def gate_says(*, ago: int, result: str = "PASSED", by: str = ID) -> dict[str, object]:
+def gate_says(
+    *,
+    ago: int,
+    result: str = "PASSED",
+    by: str = ID,
+    about: str = f"pkg:generic/{APP}@1.0.0",
+    used: str = "ab" * 32,
+) -> dict[str, object]:
     return Vsa(
         verifier_id=by,
         verified_on=to_text(NOW - ago),
-        resource_uri=f"pkg:generic/{APP}@1.0.0",
-        policy=Resource(digest={"sha256": "ab" * 32}),
+        resource_uri=about,
+        policy=Resource(digest={"sha256": used}),
         result=result,
         levels=("SLSA_BUILD_LEVEL_1",) if result == "PASSED" else ("FAILED",),
     ).to_json()
@@ -431,6 +438,29 @@ def test_what_a_gate_says_as_another_verifier_hides_nothing(tmp_path: Path) -> N
         scene.repository.say(made, (PREDICATE_TYPE, said), key("second"))
 
     assert scene.verifier().install(APP, scene.repository, "1.0.0").app_id == APP
+
+
+@pytest.mark.parametrize(
+    "later",
+    [gate_says(ago=50, about="pkg:generic/com.other@1.0.0"), gate_says(ago=50, used="cd" * 32)],
+    ids=["another resource", "another policy"],
+)
+def test_what_a_gate_says_of_something_else_hides_no_failure(
+    tmp_path: Path, later: dict[str, object]
+) -> None:
+    scene = Scene(tmp_path)
+    made = scene.release()
+    gated(scene)
+    text = scene.path.read_text(encoding="utf-8")
+    digest = "ab" * 32
+    scene.policy(text.replace('max_age = "7d"', f'max_age = "7d"\npolicies = ["sha256:{digest}"]'))
+    for said in (gate_says(ago=100, result="FAILED"), later):
+        scene.repository.say(made, (PREDICATE_TYPE, said), key("second"))
+
+    with pytest.raises(MinisealError) as error:
+        scene.verifier().install(APP, scene.repository, "1.0.0")
+
+    assert error.value.code == "summary-failed"
 
 
 def test_a_forged_later_summary_does_not_hide_a_failure(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ statement that cannot be read, or that was signed in the future, ends the work: 
 which a clock set back must not hide. One by a denied signer is not read at all.
 
 Of one signatory's scans only the latest is verified, and of its verification summaries the latest
-for each verifier that it speaks for: its older ones decide nothing (FORMATS section 4). Subjects of
-an in-toto link are what a step made; the layout binds it to the package.
+of each verifier, resource and policy: the older ones decide nothing (FORMATS section 4). Subjects
+of an in-toto link are what a step made; the layout binds it to the package.
 """
 
 from collections.abc import Iterable, Iterator
@@ -83,8 +83,8 @@ class _Claim:
     """A statement about the package by somebody who claims to be authorised.
 
     It does not keep what was parsed, which may take thirty times the bundle's size, and may be
-    anybody's: of a scan or a summary only when it was made, and by which verifier, as far as that
-    can be read.
+    anybody's: of a scan or a summary only when it was made, and of a summary which verifier took
+    the package for what by which policy, as far as that can be read.
     """
 
     digest: str
@@ -92,26 +92,28 @@ class _Claim:
     bundle: Bundle
     predicate_type: str
     made: int
-    verifier: str
+    topic: tuple[str, ...]
     claimed: Claimed
 
     @property
-    def line(self) -> tuple[str, str, str]:
-        """Whose word it is: of these the later one replaces the earlier."""
-        return self.predicate_type, self.claimed.id, self.verifier
+    def line(self) -> tuple[str, ...]:
+        """Whose word it is, on what: of these the later one replaces the earlier."""
+        return self.predicate_type, self.claimed.id, *self.topic
 
 
-def _made(statement: Statement) -> tuple[int, str]:
-    """When a scan or a summary was made, and the verifier that a summary names."""
+def _made(statement: Statement) -> tuple[int, tuple[str, ...]]:
+    """When a scan or a summary was made, and what a summary is about."""
     try:
         if statement.predicate_type == URIS[Vulns]:
-            return from_text(Vulns.from_json(statement.predicate).finished_on), ""
+            return from_text(Vulns.from_json(statement.predicate).finished_on), ()
         if statement.predicate_type == URIS[Vsa]:
             summary = Vsa.from_json(statement.predicate)
-            return from_text(summary.verified_on), summary.verifier_id
+            policy = summary.policy.digest.get("sha256", "")
+            topic = (summary.verifier_id, summary.resource_uri, policy)
+            return from_text(summary.verified_on), topic
     except FormatError:
         pass
-    return _NEVER, ""
+    return _NEVER, ()
 
 
 def collect(
@@ -196,14 +198,14 @@ class _Collector:
         elif not claimed.valid_at(self.now):
             self._set_aside(kind, KEY_EXPIRED, digest)
         else:
-            made, verifier = _made(statement)
+            made, topic = _made(statement)
             return _Claim(
                 digest=digest,
                 data=data,
                 bundle=bundle,
                 predicate_type=kind,
                 made=made,
-                verifier=verifier,
+                topic=topic,
                 claimed=claimed,
             )
         return None
@@ -266,7 +268,7 @@ class _Collector:
 
     def _latest(self, claims: list[_Claim]) -> Iterator[Evidence[object]]:
         """Of each line the latest claim that was signed, or several of the same second."""
-        latest: dict[tuple[str, str, str], int] = {}
+        latest: dict[tuple[str, ...], int] = {}
         for claim in sorted(claims, key=lambda each: -each.made):
             if claim.made >= latest.get(claim.line, claim.made):
                 for evidence in self._verified(claim):
