@@ -253,3 +253,27 @@ def test_a_false_size_does_not_hide_a_true_bundle(scene: Scene, size: int) -> No
     referrer(scene, made, replace(false, annotations={"again": "true"}))
 
     assert [each.bundle for each in collected(scene, made).evidence] == [sha256(data)]
+
+
+def test_a_clean_scan_by_a_denied_scanner_hides_no_bad_one(scene: Scene) -> None:
+    broken = sha256(b"a scanner that finds nothing")
+    text = scene.path.read_text(encoding="utf-8")
+    scene.policy(f'{text}\n[[deny]]\nscanner = "{broken}"\nreason = "finds nothing"\n')
+    made = scene.release()
+    scanner = key("scanner")
+    bad = scan([("CVE-1", "critical")], finished=NOW - 120)
+    scene.repository.say(made, bad, scanner)
+    scene.repository.say(made, scan(finished=NOW - 60, scanner=broken), scanner)
+
+    assert install_code(scene) == "vulnerability-threshold"
+
+
+def test_years_of_scans_by_a_denied_scanner_do_not_reach_the_limit(scene: Scene) -> None:
+    broken = sha256(b"a scanner that finds nothing")
+    text = scene.path.read_text(encoding="utf-8")
+    scene.policy(f'{text}\n[[deny]]\nscanner = "{broken}"\nreason = "finds nothing"\n')
+    made = scene.release()
+    for age in range(100):
+        scene.repository.say(made, scan(finished=NOW - age, scanner=broken), key("scanner"))
+
+    assert scene.verifier().install(APP, scene.repository, "1.0.0").version_code == 1

@@ -6,9 +6,10 @@ bundle that claims nobody of the policy is nobody's, so junk costs no verificati
 statement that cannot be read, or that was signed in the future, ends the work: it may be bad news,
 which a clock set back must not hide. One by a denied signer is not read at all.
 
-Of one signatory's scans only the latest is verified, and of its verification summaries the latest
-of each verifier, resource and policy: the older ones decide nothing (FORMATS section 4). Subjects
-of an in-toto link are what a step made; the layout binds it to the package.
+Of one signatory's scans only the latest is verified, apart from those by a denied scanner, and of
+its verification summaries the latest of each verifier, resource and policy: the older ones decide
+nothing (FORMATS section 4). Subjects of an in-toto link are what a step made; the layout binds it
+to the package.
 """
 
 from collections.abc import Iterable, Iterator
@@ -83,8 +84,8 @@ class _Claim:
     """A statement about the package by somebody who claims to be authorised.
 
     It does not keep what was parsed, which may take thirty times the bundle's size, and may be
-    anybody's: of a scan or a summary only when it was made, and of a summary which verifier took
-    the package for what by which policy, as far as that can be read.
+    anybody's: of a scan or a summary only when it was made, and its topic, as far as they can be
+    read.
     """
 
     digest: str
@@ -101,11 +102,16 @@ class _Claim:
         return self.predicate_type, self.claimed.id, *self.topic
 
 
-def _made(statement: Statement) -> tuple[int, tuple[str, ...]]:
-    """When a scan or a summary was made, and what a summary is about."""
+def _made(statement: Statement, denied: frozenset[str | None]) -> tuple[int, tuple[str, ...]]:
+    """When a scan or a summary was made, and what tells it from those that it does not replace.
+
+    A scan by one of the `denied` scanners, which counts for nothing, replaces none that counts.
+    """
     try:
         if statement.predicate_type == URIS[Vulns]:
-            return from_text(Vulns.from_json(statement.predicate).finished_on), ()
+            scan = Vulns.from_json(statement.predicate)
+            apart = scan.scanner_digest in denied
+            return from_text(scan.finished_on), ("denied",) if apart else ()
         if statement.predicate_type == URIS[Vsa]:
             summary = Vsa.from_json(statement.predicate)
             policy = summary.policy.digest.get("sha256", "")
@@ -143,7 +149,8 @@ def collect(
     """
     if keyring.keyless and trust is None:
         raise TRUST_MISSING("there is no trusted root for the policy's keyless signers")
-    collector = _Collector(package, policy, keyring, now, trust, budget or Budget())
+    denied = frozenset(each.scanner for each in policy.document.deny) - {None}
+    collector = _Collector(package, policy, keyring, now, trust, budget or Budget(), denied)
     evidence = tuple(collector.evidence(bundles))
     return Collected(evidence=evidence, aside=tuple(collector.aside))
 
@@ -156,6 +163,7 @@ class _Collector:
     now: int
     trust: TrustedRoot | None
     budget: Budget
+    denied: frozenset[str | None]
     aside: list[Aside] = field(default_factory=list[Aside])
     keyless: "KeylessVerifier | None" = None
 
@@ -198,7 +206,7 @@ class _Collector:
         elif not claimed.valid_at(self.now):
             self._set_aside(kind, KEY_EXPIRED, digest)
         else:
-            made, topic = _made(statement)
+            made, topic = _made(statement, self.denied)
             return _Claim(
                 digest=digest,
                 data=data,
