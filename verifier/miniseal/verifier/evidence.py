@@ -61,8 +61,8 @@ IDENTITY_MISMATCH = Code(
     "identity-mismatch",
     VerificationError,
     meaning="the only statement of a required kind is by somebody whom the policy does not name",
-    cause="another key signed, or the policy does not know a new key yet",
-    remedy="sign with a key that the policy names for this, or name the key there",
+    cause="another key or identity signed, or the policy does not know a new one yet",
+    remedy="sign as somebody whom the policy names for this, or name the signer there",
 )
 SUBJECT_MISMATCH = Code(
     "subject-mismatch",

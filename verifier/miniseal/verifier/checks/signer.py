@@ -20,7 +20,7 @@ PUBLISHER_MISSING = Code(
     VerificationError,
     meaning="no publisher of the namespace has signed the package",
     cause="somebody else published it, or only other people's evidence was copied with it",
-    remedy="publish with a key of a publisher that the policy names for this namespace",
+    remedy="publish as a publisher whom the policy names for this namespace",
 )
 
 _P = TypeVar("_P")
