@@ -27,13 +27,13 @@ from miniseal.pipeline.flow.publish import ORIGIN
 from miniseal.pipeline.release import Workshop
 from miniseal.pipeline.steps.attest import Build, provenance_of
 from miniseal.registry import Store
+from miniseal.verifier.checks.rebuilders import TEST
 from miniseal.verifier.contents import Fetched
 from miniseal.verifier.fetch import fetch, fetch_content
 
 __all__ = [
     "NOTHING_TO_REBUILD",
     "REBUILD_OTHER_SOURCE",
-    "TEST",
     "Rebuilt",
     "Whole",
     "attest_rebuild",
@@ -56,8 +56,6 @@ REBUILD_OTHER_SOURCE = Code(
     remedy="check out the commit that the package's provenance names",
 )
 
-TEST = "rebuild"
-"""The name of the test that fails where a rebuild differs."""
 _CONFIGURATION = "https://miniseal.dev/checks/rebuild@v1"
 
 

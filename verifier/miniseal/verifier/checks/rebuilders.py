@@ -17,7 +17,7 @@ from miniseal.verifier.evidence import Collected, Evidence
 from miniseal.verifier.policy.model import Namespace, Rebuilders
 from miniseal.verifier.policy.policy import Policy
 
-__all__ = ["REBUILDS_MISSING", "REBUILD_MISMATCH", "check_rebuilders"]
+__all__ = ["REBUILDS_MISSING", "REBUILD_MISMATCH", "TEST", "check_rebuilders"]
 
 REBUILD_MISMATCH = Code(
     "rebuild-mismatch",
@@ -34,7 +34,8 @@ REBUILDS_MISSING = Code(
     remedy="have as many of the policy's rebuilders run `miniseal rebuild --attest` as it demands",
 )
 
-_TEST = "rebuild"
+TEST = "rebuild"
+"""The name of the test that fails where a rebuild differs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,7 @@ def check_rebuilders(
 
 def _check_mismatch(result: TestResult) -> None:
     unnamed = result.result == "FAILED" and not result.failed
-    if _TEST in result.failed or unnamed:
+    if TEST in result.failed or unnamed:
         raise REBUILD_MISMATCH(
             "a rebuilder got another package",
             found=", ".join(each.name or each.uri or "" for each in result.configuration)[:200],
