@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from miniseal.verifier.explain import Explanation, Heard, Point
+from miniseal.verifier.explanation import Explanation, Heard, Point
 
 __all__ = ["tree"]
 

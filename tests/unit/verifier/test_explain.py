@@ -8,7 +8,7 @@ from miniseal.formats.errors import MinisealError
 from miniseal.verifier import Policy, verify
 from miniseal.verifier.core import Trusting
 from miniseal.verifier.evidence import URIS
-from miniseal.verifier.explain import Explanation, explain
+from miniseal.verifier.explanation import Explanation, explain
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from miniseal.verifier.core import PackageBytes, Trusting, decide
     from miniseal.verifier.examine import verify
-    from miniseal.verifier.explain import explain
+    from miniseal.verifier.explanation import explain
     from miniseal.verifier.host.admission import Admission
     from miniseal.verifier.host.program import Program
     from miniseal.verifier.host.record import Grants, Record
@@ -51,7 +51,7 @@ _HOMES = {
     "Verdict": "verdict",
     "Verifier": "verifier",
     "decide": "core",
-    "explain": "explain",
+    "explain": "explanation",
     "verify": "examine",
 }
 

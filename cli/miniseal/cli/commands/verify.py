@@ -12,8 +12,8 @@ from miniseal.cli.outcome import Outcome, Verb
 from miniseal.cli.signing import Signing, signing_options
 from miniseal.formats.errors import MinisealError
 from miniseal.verifier.examine import examine, refusing
-from miniseal.verifier.explain import Explanation
-from miniseal.verifier.explain import explain as explained
+from miniseal.verifier.explanation import Explanation
+from miniseal.verifier.explanation import explain as explained
 
 if TYPE_CHECKING:
     from miniseal.pipeline.summary import Sayer

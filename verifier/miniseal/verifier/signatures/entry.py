@@ -102,7 +102,7 @@ def _check_proof(entry: Members) -> int:
     """The proven index, in a tree as large as the log's checkpoint says."""
     proof = entry.child("inclusionProof")
     index, size = _index(proof), _number(proof, "treeSize")
-    hashes = proof.items("hashes") if "hashes" in proof else []
+    hashes = proof.items("hashes") if "hashes" in proof.values else []
     if index >= size or len(hashes) > _MOST_HASHES:
         raise LOG_ENTRY_INVALID("the proof is of no tree", found=f"entry {index} of {size}")
     checkpoint = proof.child("checkpoint").string("envelope")
@@ -129,7 +129,7 @@ def with_defaults(entry: Mapping[str, object]) -> dict[str, object]:
 
 
 def _index(members: Members) -> int:
-    return _number(members, "logIndex") if "logIndex" in members else 0
+    return _number(members, "logIndex") if "logIndex" in members.values else 0
 
 
 def _number(members: Members, name: str) -> int:
