@@ -45,10 +45,10 @@ __all__ = [
 SCAN_SIGNER_REFUSED = Code(
     "scan-signer-refused",
     VerificationError,
-    meaning="a scan by this key would count for nothing: the policy does not let it speak",
-    cause="the key is no signer of the namespace's scans, is past its end or denied, or no scan is "
+    meaning="a scan by this signer would count for nothing: the policy does not let it speak",
+    cause="it is no signer of the namespace's scans, is past its end or denied, or no scan is "
     "asked for in this namespace",
-    remedy="sign with a key that the policy names in [namespace.require.vulnerabilities]",
+    remedy="sign as somebody whom the policy names in [namespace.require.vulnerabilities]",
 )
 BILL_UNTRUSTED = Code(
     "bill-untrusted",
