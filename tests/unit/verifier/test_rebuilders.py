@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -9,6 +10,7 @@ from miniseal.formats.predicates.resource import Resource
 from miniseal.formats.predicates.test_result import TestResult
 from miniseal.verifier.checks.rebuilders import check_rebuilders
 from miniseal.verifier.evidence import Evidence
+from miniseal.verifier.policy.model import Provenance as Provenancing
 from miniseal.verifier.policy.model import Rebuilders
 
 OWN = "https://acme.example/builder"
@@ -200,3 +202,15 @@ def test_a_mismatch_by_somebody_else_changes_nothing() -> None:
     again = built(ONE, "one")
 
     assert check(again, failed("two"), signers=("one",)) == (again,)
+
+
+def test_the_builder_of_who_built_it_for_the_publisher_rebuilds_nothing() -> None:
+    require = replace(NAMESPACE.require, provenance=Provenancing(signers=("two",)))
+    namespace = replace(NAMESPACE, require=require)
+    evidence = collected(built(SHARED, "two"), built(SHARED, "one"))
+    rule = Rebuilders(signers=("one",), agree=1)
+
+    with pytest.raises(VerificationError) as error:
+        check_rebuilders(rule, evidence, POLICY, namespace)
+
+    assert error.value.code == "rebuilds-missing"

@@ -2,8 +2,9 @@
 
 A rebuild counts as provenance about the package by a rebuilder with a builder of theirs. Rebuilds
 that share a signer, a builder or a key are one: they would fail together. None is a publisher's, by
-name or by key, and none was made by the publisher's own builder. That some rebuilder got another
-package outweighs them all, whatever came later: test results carry no time (`checks.test_result`).
+name or by key, and none was made by the publisher's own builder, whoever signs for that. That some
+rebuilder got another package outweighs them all, whatever came later: test results carry no time
+(`checks.test_result`).
 """
 
 from collections.abc import Iterable
@@ -93,7 +94,9 @@ def _rebuilds(
     reasons: list[str],
 ) -> Iterable[_Rebuild]:
     """What counts; why the rest does not is put into `reasons`."""
-    own = {each.predicate.builder_id for each in collected.by(Provenance, namespace.publishers)}
+    demanded = namespace.require.provenance
+    builders = namespace.publishers if demanded is None else demanded.signers + namespace.publishers
+    own = {each.predicate.builder_id for each in collected.by(Provenance, builders)}
     for name in rule.signers:
         made: dict[str, dict[str, Evidence[Provenance]]] = {}
         for evidence in collected.by(Provenance, (name,)):
