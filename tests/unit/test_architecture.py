@@ -22,7 +22,7 @@ EXTRAS = {
     "formats": set[str](),
     "packager": set[str](),
     "pipeline": {"keyless", "pipeline"},
-    "registry": set[str](),
+    "registry": {"registry"},
     "verifier": {"keyless", "layout"},
 }
 """The extras whose packages a part may import, beside the base dependencies."""

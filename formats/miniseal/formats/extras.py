@@ -24,6 +24,7 @@ _BROUGHT = {
     "layout": "in_toto",
     "pipeline": "platformdirs",
     "pkcs11": "pkcs11",
+    "registry": "urllib3",
     "vault": "hvac",
 }
 """A module of each extra; a small one where there is a choice."""
