@@ -27,7 +27,9 @@ PARTS = {
         *("compare_assets", "compare_wasm", "install", "lock_text", "pack"),
     ],
     "miniseal.pipeline": [],
-    "miniseal.registry": ["LayoutStore", "Store", "attach", "open_store"],
+    "miniseal.registry": [
+        *("Access", "Credential", "LayoutStore", "Store", "attach", "open_store"),
+    ],
     "miniseal.verifier": [
         *("Admission", "Grants", "PackageBytes", "Policy", "Program", "Record", "Source"),
         *("Trusting", "Verdict", "Verifier", "decide", "explain", "verify"),

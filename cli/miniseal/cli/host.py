@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
+from miniseal.cli import access
 from miniseal.formats.errors import Code, UsageError
 from miniseal.formats.reference import Reference
 from miniseal.pipeline.trustfile import read_trust
-from miniseal.registry import Store, open_store
+from miniseal.registry import Store
 from miniseal.verifier import Admission, Policy, Trusting, Verdict
 from miniseal.verifier.vex import Suppressed
 
@@ -80,7 +81,7 @@ def open_source(text: str) -> tuple[Store, str]:
     name = reference.digest or reference.tag
     if name is None:
         raise REFERENCE_INCOMPLETE("reference has no tag and no digest", found=text)
-    return open_store(reference), name
+    return access.open_store(reference), name
 
 
 def verdict_lines(verdict: Verdict) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from miniseal.cli import building, host, scanner
+from miniseal.cli import access, building, host, scanner
 from miniseal.cli.files import read_file
 from miniseal.cli.signing import Signing, signing_options
 
@@ -69,6 +69,7 @@ class Releasing:
 
 _OPTIONS = (
     click.option("--to", help="The repository to publish to; [publish] to by default."),
+    access.options,
     signing_options,
     click.option(
         "--policy",

@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from miniseal.cli import progress
+from miniseal.cli import access, progress
 from miniseal.cli.building import Building
 from miniseal.cli.files import read_file
 from miniseal.formats.errors import Code, UsageError
@@ -18,7 +18,7 @@ from miniseal.pipeline.events import Events
 from miniseal.pipeline.graph import StepCache
 from miniseal.pipeline.release import Workshop
 from miniseal.pipeline.tools.cache import ToolCache
-from miniseal.registry import Store, open_store
+from miniseal.registry import Store
 
 __all__ = [
     "DESTINATION_UNUSABLE",
@@ -51,7 +51,7 @@ def open_target(text: str | None) -> Store:
     reference = Reference.parse(text)
     if reference.tag or reference.digest:
         raise DESTINATION_UNUSABLE("a destination has no tag and no digest", found=text)
-    return open_store(reference)
+    return access.open_store(reference)
 
 
 @contextmanager

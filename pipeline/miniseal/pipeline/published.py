@@ -4,7 +4,7 @@ A tag is a package's if the manifest that it names says so; the same program's w
 image have tags of their own, which are left out. Nothing about a package is checked here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from miniseal.formats.errors import FormatError, MinisealError
@@ -35,17 +35,21 @@ class Target:
     error: MinisealError | None = None
 
 
-def targets(text: str) -> Iterator[Target]:
+def targets(text: str, reach: Callable[[Reference], Store] = open_store) -> Iterator[Target]:
     """The package at a reference, or, where it has no tag and no digest, all of the repository.
 
     Of a whole repository every package comes once, by its digest, in the order of the tags. What
     cannot be read comes too, with its error: it may have been a package.
 
+    Args:
+        text: the reference.
+        reach: gives the store that it names.
+
     Raises:
         UsageError: `reference-malformed`, `transport-unsupported`.
     """
     reference = Reference.parse(text)
-    store = open_store(reference)
+    store = reach(reference)
     if name := reference.digest or reference.tag:
         tags = (reference.tag,) if reference.tag else ()
         yield Target(reference=text, store=store, name=name, tags=tags)

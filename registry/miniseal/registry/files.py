@@ -124,15 +124,15 @@ class Folder:
                 raise _wrong_kind(path)
             yield file, status.st_size
 
-    def write(self, name: str, data: bytes) -> None:
+    def write(self, name: str, data: bytes, *, mode: int = 0o666) -> None:
         """Put a file there, whole or not at all, and on the disk when this returns.
 
         Raises:
             EnvironmentalError: `storage-failed`.
         """
-        self.write_chunks(name, (data,))
+        self.write_chunks(name, (data,), mode=mode)
 
-    def write_chunks(self, name: str, chunks: Iterable[bytes]) -> None:
+    def write_chunks(self, name: str, chunks: Iterable[bytes], *, mode: int = 0o666) -> None:
         """As `write`, for what comes in chunks; what they raise leaves nothing behind.
 
         Raises:
@@ -141,7 +141,7 @@ class Folder:
         temporary = f"{TEMPORARY}{secrets.token_hex(8)}"
         with storage(f"write {name} in {self.path}"):
             try:
-                with os.fdopen(os.open(temporary, _CREATE, 0o666, dir_fd=self.fd), "wb") as file:
+                with os.fdopen(os.open(temporary, _CREATE, mode, dir_fd=self.fd), "wb") as file:
                     for chunk in chunks:
                         file.write(chunk)
                     file.flush()

@@ -46,4 +46,6 @@ def test_malformed_reference_is_refused() -> None:
 
 
 def test_what_is_public() -> None:
-    assert miniseal.registry.__all__ == ["LayoutStore", "Store", "attach", "open_store"]
+    assert miniseal.registry.__all__ == [
+        *("Access", "Credential", "LayoutStore", "Store", "attach", "open_store")
+    ]

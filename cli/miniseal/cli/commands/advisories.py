@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from miniseal.cli import access
 from miniseal.cli.outcome import Outcome, Verb
 from miniseal.formats import times
 
@@ -27,6 +28,7 @@ def command() -> None:
     type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ"]),
     help="When they were collected, UTC; now by default.",
 )
+@access.options
 def build(
     advisories: Path, output: Path | None, to: str | None, updated: datetime | None
 ) -> Outcome:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from miniseal.cli import attesting, host
+from miniseal.cli import access, attesting, host
 from miniseal.cli.files import read_file
 from miniseal.cli.outcome import Outcome, Verb
 from miniseal.cli.signing import Signing, signing_options
@@ -27,6 +27,7 @@ __all__ = ["command"]
     help="openvex, vulns, cyclonedx, slsaprovenance1, test-result, scai, link, vsa, or a URI.",
 )
 @signing_options
+@access.options
 def command(reference: str, predicate: Path, kind: str, signing: Signing) -> Outcome:
     """Sign a statement about the package at REFERENCE, and about nothing else, and attach it."""
     from miniseal.pipeline.attest import attest, predicate_of, type_of  # slow

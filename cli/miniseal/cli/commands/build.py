@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from miniseal.cli import building
+from miniseal.cli import access, building
 from miniseal.cli import progress as shown
 from miniseal.cli.outcome import Outcome, Verb
 from miniseal.formats.oci import Descriptor
@@ -18,6 +18,7 @@ __all__ = ["command"]
 @click.command("build", cls=Verb, extra="pipeline")
 @click.argument("project", default=".", type=click.Path(path_type=Path))
 @click.option("-o", "--output", "reference", required=True, help="Where the package goes: oci:DIR.")
+@access.options
 @building.options
 def command(project: Path, reference: str, **options: Any) -> Outcome:  # noqa: ANN401 - click's
     """Build PROJECT and write its package, wasm artifact and image to a store, without a tag."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from miniseal.cli import host
+from miniseal.cli import access, host
 from miniseal.cli.outcome import Outcome, Verb
 from miniseal.pipeline.events import short
 
@@ -33,6 +33,7 @@ __all__ = ["command"]
     help="A policy, by whose signers statements are verified [env: MINISEAL_POLICY].",
 )
 @host.trust_option
+@access.options
 def command(
     query: str,
     references: tuple[str, ...],
@@ -55,7 +56,7 @@ def command(
     asked = Query.parse(query)
     result = impact(
         asked,
-        [target for text in references for target in targets(text)],
+        [target for text in references for target in targets(text, access.open_store)],
         states,
         trusting=host.trusting(policy, trust) if policy else None,
     )

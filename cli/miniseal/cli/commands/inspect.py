@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from miniseal.cli import host
+from miniseal.cli import access, host
 from miniseal.cli.files import read_file
 from miniseal.cli.outcome import Outcome, Verb
 from miniseal.formats.config import CONFIG_LIMIT, Config
@@ -20,6 +20,7 @@ __all__ = ["command"]
 
 @click.command("inspect", cls=Verb)
 @click.argument("what", metavar="REFERENCE|FILE")
+@access.options
 def command(what: str) -> Outcome:
     """Show what a package, or a wasm file, imports and exports; nothing is verified."""
     if Path(what).is_file():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from miniseal.cli import host
+from miniseal.cli import access, host
 from miniseal.cli.outcome import Outcome, Verb
 from miniseal.verifier import Verifier
 
@@ -16,6 +16,7 @@ __all__ = ["command"]
 @click.argument("reference")
 @host.policy_option
 @host.state_option
+@access.options
 def command(app_id: str, reference: str, policy: Path, state: Path) -> Outcome:
     """Make every check on the package at REFERENCE and admit it as APP_ID."""
     source, name = host.open_source(reference)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from miniseal.cli import host
+from miniseal.cli import access, host
 from miniseal.cli.files import FILE_UNUSABLE, read_file, write_file
 from miniseal.cli.outcome import Outcome, Verb
 from miniseal.cli.signing import key_option, open_key
@@ -141,6 +141,7 @@ def sign(path: Path, key: str | None, output: Path, in_toto: Path | None) -> Out
 @click.option("--against", required=True, metavar="REFERENCE", help="The package.")
 @host.policy_option
 @host.trust_option
+@access.options
 def check(path: Path, against: str, policy: Path, trust: Path | None) -> Outcome:
     """Check whether a package was made as the signed layout at PATH says.
 

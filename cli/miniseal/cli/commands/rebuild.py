@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from miniseal.cli import building, host
+from miniseal.cli import access, building, host
 from miniseal.cli import progress as shown
 from miniseal.cli.outcome import Outcome, Verb
 from miniseal.cli.signing import Signing, signing_options
@@ -29,6 +29,7 @@ __all__ = ["command"]
 )
 @signing_options
 @building.options
+@access.options
 def command(
     project: Path,
     against: str,

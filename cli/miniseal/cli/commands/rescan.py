@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from miniseal.cli import host, progress, scanner
+from miniseal.cli import access, host, progress, scanner
 from miniseal.cli.outcome import Outcome, Verb
 from miniseal.cli.signing import Signing, signing_options
 from miniseal.formats.errors import Code, MinisealError, VerificationError
@@ -45,6 +45,7 @@ RESCAN_INCOMPLETE = Code(
 @click.option("--again", is_flag=True, help="Scan also what was scanned with this database.")
 @click.option("--dry-run", is_flag=True, help="Scan and judge, sign and attach nothing.")
 @progress.option
+@access.options
 def command(**options: Any) -> Outcome:  # noqa: ANN401 - click's options, by their names
     """Scan published packages again, and attach what is found.
 
@@ -86,7 +87,7 @@ def _rescan(options: _Options) -> Outcome:
     trusting = host.trusting(options.policy, options.trust)
     policy = trusting.policy
     signer = None if options.dry_run else options.signing.signer()
-    found = [target for text in options.references for target in targets(text)]
+    found = [target for text in options.references for target in targets(text, access.open_store)]
     isolation = detect()
     if isolation is None:
         raise ISOLATION_MISSING("the scanner runs in isolation alone")

@@ -2,7 +2,7 @@
 
 import click
 
-from miniseal.cli import attesting, host
+from miniseal.cli import access, attesting, host
 from miniseal.cli.outcome import Outcome, Verb
 from miniseal.cli.signing import Signing, signing_options
 
@@ -12,6 +12,7 @@ __all__ = ["command"]
 @click.command("sign", cls=Verb)
 @click.argument("reference")
 @signing_options
+@access.options
 def command(reference: str, signing: Signing) -> Outcome:
     """Sign the package at REFERENCE as `cosign sign` does, and attach the signature.
 

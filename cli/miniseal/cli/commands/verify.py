@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from miniseal.cli import host
+from miniseal.cli import access, host
 from miniseal.cli.explaining import tree
 from miniseal.cli.outcome import Outcome, Verb
 from miniseal.cli.signing import Signing, signing_options
@@ -39,6 +39,7 @@ __all__ = ["command"]
 )
 @click.option("--verifier-id", metavar="URI", help="With --attest: who verifies.")
 @signing_options
+@access.options
 def command(
     reference: str,
     app_id: str,

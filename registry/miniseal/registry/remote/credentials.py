@@ -19,7 +19,15 @@ from miniseal.formats.members import Members
 from miniseal.formats.strictjson import loads
 from miniseal.registry.access import Access, Credential
 
-__all__ = ["CREDENTIALS_UNUSABLE", "Helper", "find", "helper_of", "keys_of", "read_config"]
+__all__ = [
+    "CREDENTIALS_UNUSABLE",
+    "Helper",
+    "find",
+    "helper_of",
+    "keys_of",
+    "place_of",
+    "read_config",
+]
 
 CREDENTIALS_UNUSABLE = Code(
     "credentials-unusable",
@@ -98,9 +106,13 @@ def keys_of(host: str) -> tuple[str, ...]:
 
 
 class Helper:
-    """A program `docker-credential-NAME`."""
+    """A credential helper.
 
-    __slots__ = ("_program", "_seconds")
+    Attributes:
+        program: its name, `docker-credential-NAME`.
+    """
+
+    __slots__ = ("_seconds", "program")
 
     def __init__(self, name: str, seconds: float) -> None:
         """Name it.
@@ -110,7 +122,7 @@ class Helper:
         """
         if not _HELPER.fullmatch(name):
             raise CREDENTIALS_UNUSABLE("not a credential helper's name", found=repr(name)[:100])
-        self._program = f"docker-credential-{name}"
+        self.program = f"docker-credential-{name}"
         self._seconds = seconds
 
     def get(self, server: str) -> Credential | None:
@@ -125,10 +137,10 @@ class Helper:
                 return None
             raise self._failed(f"exit code {code}")
         try:
-            value = loads(said, limit=_LIMIT, what=self._program)
+            value = loads(said, limit=_LIMIT, what=self.program)
         except FormatError as error:
             raise self._failed("something that is not JSON") from error
-        members = Members(value, self._program, CREDENTIALS_UNUSABLE)
+        members = Members(value, self.program, CREDENTIALS_UNUSABLE)
         username, secret = members.string("Username"), members.string("Secret")
         return Credential(username="" if username == _TOKEN_USER else username, secret=secret)
 
@@ -157,7 +169,7 @@ class Helper:
             standard_input.seek(0)
             try:
                 process = subprocess.Popen(
-                    [self._program, verb],
+                    [self.program, verb],
                     stdin=standard_input,
                     stdout=output,
                     stderr=subprocess.DEVNULL,
@@ -177,7 +189,7 @@ class Helper:
             return code, output.read(_LIMIT + 1)
 
     def _failed(self, found: str | None) -> Exception:
-        return CREDENTIALS_UNUSABLE(f"{self._program} does not serve", found=found)
+        return CREDENTIALS_UNUSABLE(f"{self.program} does not serve", found=found)
 
 
 def _server(host: str) -> str:
@@ -188,10 +200,10 @@ def _kept(config: Members, host: str, repository: str) -> Credential | None:
     """What the file itself holds: for the repository, for what it is in, or for the registry."""
     if "auths" not in config:
         return None
-    entries = {_place(key): key for key in reversed(config.child("auths").values)}
+    entries = {place_of(key): key for key in reversed(config.child("auths").values)}
     steps = repository.split("/")
     places = [f"{host}/{'/'.join(steps[:size])}" for size in range(len(steps), 0, -1)]
-    for place in (*places, *map(_place, keys_of(host))):
+    for place in (*places, *map(place_of, keys_of(host))):
         if place in entries:
             found = _entry(config.child("auths").child(entries[place]))
             if found is not None:
@@ -199,7 +211,7 @@ def _kept(config: Members, host: str, repository: str) -> Credential | None:
     return None
 
 
-def _place(key: str) -> str:
+def place_of(key: str) -> str:
     """What a key of `auths` is about: a host, perhaps with a path, and without `/v1/`."""
     bare = _SCHEME.sub("", key).rstrip("/")
     return bare.removesuffix("/v1").removesuffix("/v2")
