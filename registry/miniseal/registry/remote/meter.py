@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from http.client import HTTPResponse
 from typing import Any
 
+from miniseal.registry.remote.codes import REGISTRY_MALFORMED
+
 __all__ = ["Budget", "MeteredResponse", "metered"]
 
 _BUFFER = 64 * 1024
@@ -69,8 +71,7 @@ class _Meter(io.RawIOBase):
         self._raw = raw
         self._socket = sock
         self._budget = budget
-        # chunks of a byte each have several around them
-        self._bytes_left = 8 * budget.most + _HEADERS
+        self._bytes_left = 2 * budget.most + _HEADERS  # chunks have something around them
 
     def readable(self) -> bool:
         return True
@@ -83,7 +84,7 @@ class _Meter(io.RawIOBase):
         size: int | None = self._raw.readinto(buffer)
         self._bytes_left -= size or 0
         if self._bytes_left < 0:
-            raise OSError("answer has no end")
+            raise REGISTRY_MALFORMED("answer of the registry has no end")
         return size
 
     def close(self) -> None:

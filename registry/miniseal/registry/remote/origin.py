@@ -115,6 +115,8 @@ def check_redirect(registry: Origin, url: str, location: str) -> str:
         FormatError: `registry-malformed`.
         VerificationError: `redirect-refused`.
     """
+    if not location:
+        raise REGISTRY_MALFORMED("redirect does not say where to", found=repr(url)[:200])
     found = _join(url, location)
     target = Origin.of_url(found)
     local = target.is_loopback and registry.is_loopback

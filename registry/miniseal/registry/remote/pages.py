@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Generator
+from dataclasses import replace
 
 from miniseal.registry.remote.codes import REDIRECT_REFUSED
 from miniseal.registry.remote.origin import resolve
@@ -15,16 +16,15 @@ _NEXT = re.compile(r"<([^<>]*)>\s*;\s*rel\s*=\s*\"?next\"?\s*(?:[;,]|$)", re.IGN
 
 
 def pages(session: Session, request: Request) -> Generator[tuple[Answer, bytes]]:
-    """The answers and bodies of a list, from the page that `request` asks for.
+    """The answers and bodies of a list, from the page that `request` asks for, in one time.
 
     Raises:
         VerificationError: `redirect-refused`, the next page is at another origin, or there is no
             last one.
         MinisealError: what a `Session` raises.
     """
-    from dataclasses import replace
-
     seen: set[str] = set()
+    request = replace(request, until=session.deadline())
     while True:
         answer, body = session.fetch(request)
         yield answer, body

@@ -14,7 +14,7 @@ from miniseal.formats.digest import sha256
 from miniseal.formats.errors import Code, EnvironmentalError, FormatError, VerificationError
 from miniseal.formats.oci import INDEX_TYPE, MANIFEST_LIMIT, MANIFEST_TYPE, Descriptor, Manifest
 from miniseal.registry import referrers
-from miniseal.registry.remote.codes import REGISTRY_MALFORMED
+from miniseal.registry.remote.codes import REGISTRY_MALFORMED, REGISTRY_UNREACHABLE
 from miniseal.registry.remote.manifests import Manifests
 from miniseal.registry.remote.pages import pages
 from miniseal.registry.remote.session import Request, Session
@@ -33,6 +33,7 @@ REFERRERS_UNSTABLE = Code(
 
 _SIGHTINGS = 3
 _MOST_ROUNDS = 40
+_SECONDS_EACH = 0.1
 _GLANCES = 3
 """How often an API is asked for an entry before the manifest is put again."""
 
@@ -138,9 +139,10 @@ class Referrers:
         referrers.check_bounds(len(candidates), 0)
         found: dict[str, Descriptor] = {}
         size = 0
+        until = self._session.deadline() + len(candidates) * _SECONDS_EACH
         pool = ThreadPoolExecutor(self._parallel)
         try:
-            for data in pool.map(self._content, candidates.values()):
+            for data in pool.map(partial(self._content, until), candidates.values()):
                 size += len(data)
                 if subject.encode() in data and (each := _referrer(data, subject)):
                     found[each.digest] = each
@@ -149,8 +151,10 @@ class Referrers:
             pool.shutdown(cancel_futures=True)
         return tuple(found[digest] for digest in sorted(found))
 
-    def _content(self, candidate: Descriptor) -> bytes:
+    def _content(self, until: float, candidate: Descriptor) -> bytes:
         """A manifest's bytes, or none if it is not there or not what it is called."""
+        if self._session.pace.clock() > until:
+            raise REGISTRY_UNREACHABLE("registry takes too long to serve referrers")
         try:
             data, _ = self._manifests.get(candidate.digest)
         except (FormatError, VerificationError):

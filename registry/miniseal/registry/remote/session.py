@@ -6,7 +6,7 @@ checked by whoever asked.
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from miniseal.formats.errors import MinisealError
 from miniseal.formats.members import Members
@@ -51,7 +51,7 @@ class Request:
         headers: of it.
         body: gives the body, again for each attempt; None for none.
         most: bytes of an answer's body.
-        seconds: on top of what any request may take.
+        until: when all of it has to be over, by the session's clock; None for the usual time.
         follow: whether redirects are followed.
         once: it is not repeated, whatever fails.
     """
@@ -64,7 +64,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: Callable[[], Body] | None = None
     most: int = ERROR_LIMIT
-    seconds: float = 0.0
+    until: float | None = None
     follow: bool = False
     once: bool = False
 
@@ -108,7 +108,7 @@ class Session:
                 `registry-refused`, `registry-unreachable`, `registry-untrusted`.
         """
         scopes = self._scopes(request)
-        budget = self._budget(request.most, request.seconds)
+        budget = self._budget(request.most, request.until)
         attempts = 1 if request.once else self._access.attempts
         answer = self._tried(lambda: self._authorized(request, scopes, budget), budget, attempts)
         if answer.status in request.accept:
@@ -124,9 +124,11 @@ class Session:
         Raises:
             MinisealError: as `open`.
         """
-        retries = self.retries(request.seconds)
+        until = self.deadline() if request.until is None else request.until
+        retries = self.retries(until)
+        bounded = replace(request, until=until)
         while True:
-            with self.open(request) as answer:
+            with self.open(bounded) as answer:
                 try:
                     return answer, answer.read(request.most)
                 except MinisealError as error:
@@ -135,17 +137,17 @@ class Session:
                     failure = error
             retries.wait(failure)
 
-    def retries(self, seconds: float = 0.0) -> Retries:
-        """The attempts at something that may take so long on top."""
-        return Retries(self._access.attempts, self._budget(0, seconds).until, self.pace)
+    def retries(self, until: float) -> Retries:
+        """The attempts at something that has to be over at a time."""
+        return Retries(self._access.attempts, until, self.pace)
 
-    def transfer_seconds(self, size: int) -> float:
-        """How long content of `size` bytes may take."""
-        return size / self._access.least_rate
+    def deadline(self, size: int = 0) -> float:
+        """When something that begins now has to be over, with content of `size` bytes."""
+        return self.pace.clock() + self._access.total_seconds + size / self._access.least_rate
 
-    def _budget(self, most: int, seconds: float) -> Budget:
+    def _budget(self, most: int, until: float | None = None) -> Budget:
         return Budget(
-            until=self.pace.clock() + self._access.total_seconds + seconds,
+            until=self.deadline() if until is None else until,
             most=most,
             patience=self._access.read_seconds,
             clock=self.pace.clock,
@@ -204,7 +206,7 @@ class Session:
         )
 
     def _token_service(self, asking: Asking) -> tuple[int, bytes]:
-        budget = self._budget(TOKEN_LIMIT, 0.0)
+        budget = self._budget(TOKEN_LIMIT)
 
         def send() -> Answer:
             return self._wire.ask(

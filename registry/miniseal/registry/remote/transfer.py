@@ -65,10 +65,11 @@ class Blobs:
             FormatError: `registry-malformed`.
             EnvironmentalError: what a `Session` raises.
         """
-        retries = self._session.retries(self._session.transfer_seconds(descriptor.size))
+        until = self._session.deadline(descriptor.size)
+        retries = self._session.retries(until)
         while not self.has(descriptor):
             try:
-                self._upload(descriptor, content)
+                self._upload(descriptor, content, until)
             except EnvironmentalError as error:
                 if error.code not in _ANEW:
                     raise
@@ -99,13 +100,13 @@ class Blobs:
             return False
 
     def _pieces(self, descriptor: Descriptor) -> Generator[bytes]:
-        seconds = self._session.transfer_seconds(descriptor.size)
-        retries = self._session.retries(seconds)
+        until = self._session.deadline(descriptor.size)
+        retries = self._session.retries(until)
         place = 0
         while True:
             before = place
             try:
-                with self._session.open(self._asking(descriptor, place, seconds)) as answer:
+                with self._session.open(self._asking(descriptor, place, until)) as answer:
                     skipped = _check_start(answer, descriptor, place)
                     for chunk in answer.chunks():
                         new = chunk[skipped:]
@@ -122,18 +123,18 @@ class Blobs:
                 retries = retries.fresh()
             retries.wait(failure)
 
-    def _asking(self, descriptor: Descriptor, place: int, seconds: float) -> Request:
+    def _asking(self, descriptor: Descriptor, place: int, until: float) -> Request:
         return Request(
             method="GET",
             url=f"{self._base}/{check_digest(descriptor.digest)}",
             headers={"Range": f"bytes={place}-"} if place else {},
             accept=frozenset({200, 206} if place else {200}),
             most=descriptor.size,
-            seconds=seconds,
+            until=until,
             follow=True,
         )
 
-    def _upload(self, descriptor: Descriptor, content: Content) -> None:
+    def _upload(self, descriptor: Descriptor, content: Content, until: float) -> None:
         """One attempt, in a session of its own."""
         begin = Request(
             method="POST", url=f"{self._base}/uploads/", actions=_PUSH, accept=frozenset({202})
@@ -153,7 +154,7 @@ class Blobs:
                 accept=frozenset({201}),
                 headers={"Content-Type": _BINARY, "Content-Length": str(descriptor.size)},
                 body=body,
-                seconds=self._session.transfer_seconds(descriptor.size),
+                until=until,
                 once=True,
             )
             self._session.open(send).close()
