@@ -53,11 +53,13 @@ def run_miniseal(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     prefix: tuple[str, ...] = (),
+    stdin: str | None = None,
 ) -> Run:
     """Run `miniseal WORDS --json`; `prefix` goes before it (`unshare -n` and the like)."""
     texts = tuple(map(str, words))
     done = subprocess.run(
         [*prefix, sys.executable, "-m", "miniseal.cli", *texts, "--json"],
+        input=stdin,
         capture_output=True,
         text=True,
         cwd=cwd,

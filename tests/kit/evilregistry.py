@@ -10,6 +10,7 @@ Content of every repository is in one place. Nothing is checked that an honest c
 import hashlib
 import json
 import re
+import ssl
 import threading
 from base64 import b64decode
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -17,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
@@ -81,10 +83,22 @@ class EvilRegistry:
     """
 
     def __init__(
-        self, *, referrers: bool = True, scheme: str = "", realm: str = "", page: int = 1000
+        self,
+        *,
+        referrers: bool = True,
+        scheme: str = "",
+        realm: str = "",
+        page: int = 1000,
+        certificate: Path | None = None,
     ) -> None:
-        """Listen on some port of loopback."""
+        """Listen on some port of loopback; `certificate` has its key beside it."""
         self._server = _Server(("127.0.0.1", 0), partial(_Handler, self))
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._lies: list[_Lie] = []
         self._referrers = referrers

@@ -5,7 +5,8 @@ import pytest
 import miniseal.registry
 from miniseal.formats.errors import MinisealError
 from miniseal.formats.reference import Reference
-from miniseal.registry import open_store
+from miniseal.registry import Access, open_store
+from miniseal.registry.remote import RegistryStore
 
 
 @pytest.mark.parametrize("rest", ["", ":1.0.0", "@sha256:" + "0" * 64])
@@ -30,10 +31,16 @@ def test_store_stays_where_it_was_opened(tmp_path: Path, monkeypatch: pytest.Mon
     assert (tmp_path / "layout" / "oci-layout").is_file()
 
 
-@pytest.mark.parametrize("text", ["registry.example/acme/tip:1.0.0", "oci-archive:tip.tar"])
-def test_other_transports_are_refused(text: str) -> None:
+def test_a_registry_is_opened_without_asking_it() -> None:
+    store = open_store("registry.example:5000/acme/tip:1.0.0", Access())
+
+    assert isinstance(store, RegistryStore)
+    assert (store.host, store.repository) == ("registry.example:5000", "acme/tip")
+
+
+def test_an_archive_is_refused() -> None:
     with pytest.raises(MinisealError) as error:
-        open_store(text)
+        open_store("oci-archive:tip.tar")
 
     assert error.value.code == "transport-unsupported"
 

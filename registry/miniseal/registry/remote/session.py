@@ -241,6 +241,6 @@ def _said(answer: Answer) -> str:
     with suppress(MinisealError):
         value = loads(answer.read(ERROR_LIMIT), limit=ERROR_LIMIT, what="error", floats=True)
         for each in Members(value, "error", REGISTRY_MALFORMED).children("errors")[:3]:
-            code, message = (each.values.get(name, "") for name in ("code", "message"))
-            said += f"; {code}: {message}"
+            words = (each.values.get(name) for name in ("code", "message"))
+            said += f"; {': '.join(str(word) for word in words if word)}"
     return "".join(c if c.isprintable() else "?" for c in said)[:300]

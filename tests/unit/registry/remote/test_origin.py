@@ -1,0 +1,175 @@
+import pytest
+
+from miniseal.formats.errors import MinisealError
+from miniseal.registry import Access
+from miniseal.registry.remote.origin import Origin, check_realm, check_redirect, resolve
+
+NAMED = Origin.of_url("https://registry.example.com")
+LOCAL = Origin.of_url("http://127.0.0.1:5000")
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("registry.example.com", "https://registry.example.com"),
+        ("registry.example.com:5000", "https://registry.example.com:5000"),
+        ("127.0.0.1:5000", "http://127.0.0.1:5000"),
+        ("localhost:5000", "http://localhost:5000"),
+        ("[::1]:5000", "http://[::1]:5000"),
+        ("192.168.1.2:5000", "https://192.168.1.2:5000"),
+        ("127.0.0.1.example.com", "https://127.0.0.1.example.com"),
+        ("localhost.example.com", "https://localhost.example.com"),
+        ("docker.io", "https://registry-1.docker.io"),
+    ],
+)
+def test_a_registry_speaks_tls_unless_it_is_on_loopback(host: str, url: str) -> None:
+    assert str(Origin.of_registry(host, Access())) == url
+
+
+def test_a_registry_that_is_named_speaks_plain_http() -> None:
+    access = Access(plain_http=("registry.example.com:5000",))
+
+    assert Origin.of_registry("registry.example.com:5000", access).scheme == "http"
+    assert Origin.of_registry("registry.example.com", access).scheme == "https"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://example.com/",
+        "https:///path",
+        "https://user@example.com/",
+        "https://example.com:99999/",
+        "https://exa mple.com/",
+        "https://example.com/\r\nX: y",
+        "https://[::/",
+        "https://exämple.com/",
+        "//example.com/",
+        f"https://example.com/{'x' * 8192}",
+    ],
+)
+def test_what_is_no_url_for_a_registry_is_refused(url: str) -> None:
+    with pytest.raises(MinisealError) as error:
+        Origin.of_url(url)
+
+    assert error.value.code == "registry-malformed"
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["/v2/x", "x?a=b", "https://registry.example.com/x", "https://REGISTRY.example.com:443/x"],
+)
+def test_a_place_at_the_same_origin_is_gone_to(location: str) -> None:
+    found = resolve("https://registry.example.com/v2/", location, "upload")
+
+    assert Origin.of_url(found) == NAMED
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://registry.example.com/x",
+        "https://registry.example.com:444/x",
+        "https://example.com/x",
+        "//evil.example/x",
+        "https://registry.example.com.evil.example/x",
+    ],
+)
+def test_a_place_at_another_origin_is_refused(location: str) -> None:
+    with pytest.raises(MinisealError) as error:
+        resolve("https://registry.example.com/v2/", location, "upload")
+
+    assert error.value.code == "redirect-refused"
+
+
+@pytest.mark.parametrize(
+    ("registry", "location"),
+    [
+        (NAMED, "https://storage.example.net/x?signature=y"),
+        (NAMED, "/elsewhere"),
+        (LOCAL, "http://127.0.0.1:9000/x"),
+        (LOCAL, "https://storage.example.net/x"),
+    ],
+)
+def test_content_is_followed_by_tls_and_on_loopback(registry: Origin, location: str) -> None:
+    assert check_redirect(registry, f"{registry}/v2/", location)
+
+
+@pytest.mark.parametrize(
+    ("registry", "location"),
+    [
+        (NAMED, "http://storage.example.net/x"),
+        (NAMED, "http://127.0.0.1:9000/x"),
+        (LOCAL, "http://storage.example.net/x"),
+    ],
+)
+def test_content_is_not_followed_out_of_tls(registry: Origin, location: str) -> None:
+    with pytest.raises(MinisealError) as error:
+        check_redirect(registry, f"{registry}/v2/", location)
+
+    assert error.value.code == "redirect-refused"
+
+
+@pytest.mark.parametrize(
+    ("registry", "realm"),
+    [
+        ("https://registry.example.com", "https://registry.example.com/token"),
+        ("https://registry.example.com", "https://gitlab.example.com/jwt/auth"),
+        ("https://registry.gitlab.com", "https://gitlab.com/jwt/auth"),
+        ("https://registry-1.docker.io", "https://auth.docker.io/token"),
+        ("https://a.example.co.uk", "https://b.example.co.uk/token"),
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000/token"),
+    ],
+)
+def test_a_token_service_of_the_same_domain_is_trusted(registry: str, realm: str) -> None:
+    assert check_realm(Origin.of_url(registry), realm, ()) == realm
+
+
+@pytest.mark.parametrize(
+    ("registry", "realm"),
+    [
+        ("https://registry.example.com", "http://registry.example.com/token"),
+        ("https://registry.example.com", "https://evil.example/token"),
+        ("https://registry.example.com", "https://example.com.evil.example/token"),
+        ("https://registry.example.com", "https://192.0.2.1/token"),
+        ("https://192.0.2.1", "https://192.0.2.1:8443/token"),
+        ("https://192.0.2.1", "https://192.0.2.2/token"),
+        ("https://a.co.uk", "https://b.co.uk/token"),
+        ("https://registry:5000", "https://other:5000/token"),
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5001/token"),
+        ("http://127.0.0.1:5000", "http://localhost:5000/token"),
+        ("http://registry.example.com", "http://auth.example.com/token"),
+    ],
+)
+def test_a_token_service_elsewhere_is_refused(registry: str, realm: str) -> None:
+    with pytest.raises(MinisealError) as error:
+        check_realm(Origin.of_url(registry), realm, ())
+
+    assert error.value.code == "redirect-refused"
+
+
+@pytest.mark.parametrize(
+    ("registry", "realm", "allowed"),
+    [
+        (NAMED, "https://tokens.example.net/token", "tokens.example.net"),
+        (NAMED, "https://tokens.example.net:8443/token", "tokens.example.net:8443"),
+        (LOCAL, "http://127.0.0.1:5001/token", "127.0.0.1:5001"),
+    ],
+)
+def test_a_token_service_may_be_allowed(registry: Origin, realm: str, allowed: str) -> None:
+    assert check_realm(registry, realm, (allowed,)) == realm
+
+
+@pytest.mark.parametrize(
+    ("registry", "realm", "allowed"),
+    [
+        (NAMED, "https://tokens.example.net:8443/token", "tokens.example.net"),
+        (NAMED, "http://tokens.example.net/token", "tokens.example.net"),
+        (NAMED, "http://127.0.0.1:5001/token", "127.0.0.1:5001"),
+    ],
+)
+def test_what_is_allowed_is_one_origin_by_tls(registry: Origin, realm: str, allowed: str) -> None:
+    with pytest.raises(MinisealError) as error:
+        check_realm(registry, realm, (allowed,))
+
+    assert error.value.code == "redirect-refused"
