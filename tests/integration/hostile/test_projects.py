@@ -302,7 +302,7 @@ def test_a_project_that_is_no_folder(tmp_path: Path, place: str) -> None:
         ("docker://x", "reference-malformed", 2),
         ("oci:out@sha256:12", "reference-malformed", 2),
         ("oci-archive:out.tar", "transport-unsupported", 2),
-        ("registry.example/a/b", "transport-unsupported", 2),
+        ("127.0.0.1:9/a/b", "registry-unreachable", 2),
         ("oci:/dev/null/x", "layout-malformed", 1),
         ("oci:manifest.json", "layout-malformed", 1),
         ("oci:.", "layout-malformed", 1),
