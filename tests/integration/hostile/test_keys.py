@@ -47,7 +47,7 @@ def public() -> bytes:
         pytest.param(public, "key-invalid", id="public"),
         pytest.param(lambda: pem(p256())[:150], "key-invalid", id="cut"),
         pytest.param(lambda: pem(p256()) * 2, "key-invalid", id="two"),
-        pytest.param(lambda: pem(p256(), PASSWORD), "key-unsupported", id="encrypted"),
+        pytest.param(lambda: pem(p256(), PASSWORD), "key-password", id="encrypted"),
         pytest.param(
             lambda: pem(p256(), None, PrivateFormat.TraditionalOpenSSL),
             "key-unsupported",
@@ -99,7 +99,7 @@ def test_something_else_in_a_keys_place(tmp_path: Path, make: Callable[[Path], o
 def test_a_key_that_its_reader_has_no_right_to(key: Path) -> None:
     key.chmod(0)
 
-    run_miniseal("keys", "show", key, prefix=dropped()).refused("usage", 2)
+    run_miniseal("keys", "show", key, prefix=dropped()).refused("key-invalid", 2)
 
 
 @pytest.mark.parametrize("taken", ["key", "key.pub"])
