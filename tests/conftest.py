@@ -15,9 +15,11 @@ from kit.commands import Run, run_miniseal
 from kit.cosign import Cosign
 from kit.dagger import BaseImage, DaggerEngineProcess, DaggerTools
 from kit.registries import Registry
+from kit.registry_clients import Clients
+from kit.registry_hosts import Registries
 from kit.sigstore import PrivateSigstore
 from kit.sigstorejs import SigstoreJs
-from services import cache, image, node, programs
+from services import cache, image, node, programs, unpacked
 
 ROOT = Path(__file__).parent.parent
 
@@ -157,6 +159,29 @@ def registry(sigstore: PrivateSigstore) -> Registry:
 def old_registry(sigstore: PrivateSigstore) -> Registry:
     """As `registry`, without the referrers API."""
     return Registry(sigstore, sigstore.old_registry)
+
+
+@pytest.fixture(scope="session")
+def registries() -> Iterator[Registries]:
+    """Registries of several makes: `with registries.inside(): ...` reaches them.
+
+    Each worker that needs them has its own.
+    """
+    built, debian = _service(programs.REGISTRIES.entry()), _service(unpacked.entry())
+    with Registries(built, debian) as services:
+        yield services
+
+
+@pytest.fixture(scope="session")
+def image_spec() -> Path:
+    """The folder with the JSON schemas of image-spec."""
+    return _service(programs.REGISTRIES.entry())
+
+
+@pytest.fixture(scope="session")
+def clients(registries: Registries) -> Clients:
+    """Runs other clients of registries, inside: `clients.oras("pull", ...).ok()`."""
+    return Clients(registries, _service(programs.SIGSTORE.entry()))
 
 
 def _service(folder: Path) -> Path:

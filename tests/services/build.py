@@ -1,9 +1,9 @@
 """Fetch and build what the tests run beside the project: `make services`.
 
-Debian's packages first, then the Go programs (a private Sigstore, a Dagger engine), sigstore-js,
-and a base image for containers. What is there already is left as it is. `--packages` stops after
-Debian's, which are installed machine-wide, so that nothing changes under tests that run while the
-rest is built.
+Debian's packages first, then the Go programs (a private Sigstore, a Dagger engine, registries and
+their clients), sigstore-js, and a base image for containers. What is there already is left as it
+is. `--packages` stops after Debian's, which are installed machine-wide, so that nothing changes
+under tests that run while the rest is built.
 
 Standard library only, for it runs before anything else is there.
 """
@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from services import cache, image, node, programs, system
+from services import cache, image, node, programs, system, unpacked
 
 
 def main() -> None:
@@ -29,10 +29,11 @@ def main() -> None:
         if packages := system.missing():
             _say(f"installing {' '.join(packages)}", lambda: system.install(packages))
         if not only:
-            for built in (programs.SIGSTORE, programs.DAGGER):
+            for built in (programs.SIGSTORE, programs.DAGGER, programs.REGISTRIES):
                 what = f"building the programs of {built.name} (minutes, once)"
                 _keep(what, built.entry(), built.make)
             _keep("installing sigstore-js", node.entry(), node.make)
+            _keep("unpacking registries of Debian", unpacked.entry(), unpacked.make)
             _keep("making a base image", image.entry(), image.make)
 
 

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from services import cache, system
@@ -31,6 +31,7 @@ class GoPrograms:
         packages: each program's import path, and the name it gets.
         tags: build tags.
         linker: what the linker sets, beside leaving symbols out.
+        data: files that modules bring along, as patterns, by the module's path.
     """
 
     name: str
@@ -38,11 +39,13 @@ class GoPrograms:
     packages: dict[str, str]
     tags: tuple[str, ...] = ()
     linker: str = ""
+    data: dict[str, str] = field(default_factory=dict[str, str])
 
     def entry(self) -> Path:
         """Where the programs are or will be."""
         files = [path for path in self.source.rglob("*") if path.suffix in {".go", ".mod", ".sum"}]
-        names = [word for pair in self.packages.items() for word in pair]
+        pairs = (*self.packages.items(), *self.data.items())
+        names = [word for pair in pairs for word in pair]
         digest = cache.digest_of(*self._flags(), *names, files=files, base=self.source)
         return cache.root() / f"{self.name}-{digest}"
 
@@ -56,6 +59,9 @@ class GoPrograms:
         _run_and_count(words, self.source)
         for package, program in self.packages.items():
             (folder / package.rpartition("/")[2]).rename(folder / program)
+        for module, pattern in self.data.items():
+            for path in _module(module, self.source).glob(pattern):
+                shutil.copyfile(path, folder / path.name)
 
     def _flags(self) -> tuple[str, ...]:
         tags = ("-tags", ",".join(self.tags)) if self.tags else ()
@@ -94,6 +100,19 @@ def _install(requirements: Path, folder: Path) -> None:
         ],
         check=True,
     )
+
+
+def _module(path: str, source: Path) -> Path:
+    """The folder of a module that `go.mod` in `source` names; what is in it was checked."""
+    said = subprocess.run(
+        [go(), "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", path],
+        cwd=source,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "GOFLAGS": "", "GOTOOLCHAIN": "local"},
+        check=True,
+    ).stdout
+    return Path(said.strip())
 
 
 def _run_and_count(words: list[str], source: Path) -> None:

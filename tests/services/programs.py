@@ -4,7 +4,7 @@ from pathlib import Path
 
 from services.golang import GoPrograms
 
-__all__ = ["DAGGER", "DAGGER_VERSION", "SIGSTORE"]
+__all__ = ["DAGGER", "DAGGER_VERSION", "REGISTRIES", "SIGSTORE"]
 
 DAGGER_VERSION = "v0.21.8"
 
@@ -26,6 +26,20 @@ DAGGER = GoPrograms(
     linker=f"-X {_DAGGER}/engine.Version={DAGGER_VERSION} -X {_DAGGER}/engine.Tag={DAGGER_VERSION}",
 )
 """The Dagger engine and what belongs to it; see dagger/README.md."""
+
+REGISTRIES = GoPrograms(
+    name="registries",
+    source=_HERE / "registries",
+    packages={
+        "miniseal.dev/tests/services/registries/distribution": "distribution",
+        "github.com/google/go-containerregistry/cmd/crane": "crane",
+        "github.com/olareg/olareg/cmd/olareg": "olareg",
+        "github.com/regclient/regclient/cmd/regctl": "regctl",
+        "oras.land/oras/cmd/oras": "oras",
+    },
+    data={"github.com/opencontainers/image-spec": "schema/*.json"},
+)
+"""Registries, clients of registries, and the schemas of what they hold; see its README.md."""
 
 SIGSTORE = GoPrograms(
     name="sigstore",
