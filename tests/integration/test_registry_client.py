@@ -296,6 +296,26 @@ def test_an_entry_that_another_writer_drops_is_added_again(old: EvilRegistry) ->
     assert len(store.referrers(package)) == 2
 
 
+def test_an_entry_that_is_dropped_after_it_was_seen_is_added_again(old: EvilRegistry) -> None:
+    store = store_at(old.host)
+    package = manifest(store)
+    attached(store, package, 1)
+    name = fallback_tag(package.digest)
+    before = old.manifests[name]
+    turns = iter(range(100))
+
+    def drop(asked: Asked) -> None:
+        """First without the entry, then with it, then without it."""
+        if next(turns) == 2:
+            old.manifests[name] = before
+        asked.honest()
+
+    old.lie("GET", f"/manifests/{name}", drop)
+    attached(store, package, 2)
+
+    assert len(store.referrers(package)) == 2
+
+
 def test_an_entry_that_the_api_forgets_is_put_again(registry: EvilRegistry) -> None:
     store = store_at(registry.host)
     package = manifest(store)

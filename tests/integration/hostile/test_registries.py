@@ -278,6 +278,16 @@ def test_lies_about_a_manifest(scene: Scene, lie: Callable[[Asked], None], code:
     assert scene.registry.sent < MOST_SENT
 
 
+def test_a_digest_is_not_resolved_to_another_manifest(scene: Scene) -> None:
+    other = body(other_manifest(), Content_Type=MANIFEST_TYPE)
+    scene.registry.lie("GET", "/manifests/", other)
+
+    with pytest.raises(MinisealError) as error:
+        scene.store.resolve(scene.package.digest)
+
+    assert error.value.code == "digest-mismatch"
+
+
 TAG_LIES = [
     pytest.param(body(b"{}", Content_Type=MANIFEST_TYPE), "oci-malformed", id="nothing"),
     pytest.param(body(b"[" * 9999, Content_Type=MANIFEST_TYPE), "json-malformed", id="deep"),
@@ -369,19 +379,18 @@ def test_content_may_be_redirected_elsewhere_without_the_credential(scene: Scene
     assert scene.registry.asked("GET")[-1].authorization is not None
 
 
-def test_who_is_redirected_to_gets_no_credential_for_asking(scene: Scene) -> None:
-    def ask(asked: Asked) -> None:
-        described = f'Bearer realm="{scene.elsewhere.url}/token"'
-        asked.reply(401, headers={"WWW-Authenticate": described})
-
-    scene.elsewhere.lie("GET", "/blobs/", ask)
+@pytest.mark.parametrize("challenge", ["Basic", 'Bearer realm="{registry}/token"'])
+def test_who_is_redirected_to_gets_no_credential_for_asking(scene: Scene, challenge: str) -> None:
+    described = {"WWW-Authenticate": challenge.format(registry=scene.registry.url)}
+    scene.elsewhere.lie("GET", "/blobs/", lambda asked: asked.reply(401, headers=described))
     target = f"{scene.elsewhere.url}/v2/other/place/blobs/{BLOB.digest}"
     scene.registry.lie("GET", "/blobs/", status(307, Location=target))
 
     with pytest.raises(MinisealError) as error:
         scene.store.read(BLOB, limit=len(WASM))
 
-    assert error.value.code == "redirect-refused"
+    assert error.value.code == "registry-refused"
+    assert scene.registry.asked("GET", "/token") == []
 
 
 @pytest.mark.parametrize(

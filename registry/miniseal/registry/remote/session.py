@@ -183,7 +183,8 @@ class Session:
         sent = self._authority.header(scopes)
         answer = self._sent(request, sent, budget)
         challenge = answer.headers.get("WWW-Authenticate")
-        if answer.status != 401 and not (answer.status == 403 and challenge):
+        asked = answer.status == 401 or (answer.status == 403 and challenge is not None)
+        if not asked or not self._is_ours(answer):
             return answer
         with answer:
             self._authority.renew(challenge or "", scopes, sent)
@@ -204,6 +205,10 @@ class Session:
         raise REDIRECT_REFUSED(
             f"{self.origin} redirects without end", expected=f"at most {_MOST_REDIRECTS} times"
         )
+
+    def _is_ours(self, answer: Answer) -> bool:
+        """Whether the registry itself answered, and not whoever content was redirected to."""
+        return Origin.of_url(answer.url) == self.origin
 
     def _token_service(self, asking: Asking) -> tuple[int, bytes]:
         budget = self._budget(TOKEN_LIMIT)
@@ -227,7 +232,7 @@ class Session:
             return CONTENT_MISSING(f"{self.origin} does not have it: {what}", found=found)
         if answer.status in _REDIRECTS:
             return REDIRECT_REFUSED(f"redirect of {what}", found=found)
-        if answer.status in {401, 403}:
+        if answer.status in {401, 403} and self._is_ours(answer):
             code = AUTH_REFUSED if self._authority.has_credential else AUTH_REQUIRED
             return code(f"{self.origin} does not let us: {what}", found=found)
         if answer.status < 400:
