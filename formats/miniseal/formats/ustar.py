@@ -12,7 +12,15 @@ from struct import Struct
 
 from miniseal.formats.errors import Code, FormatError
 
-__all__ = ["ARCHIVE_MALFORMED", "NAME_REFUSED", "check_name", "check_names", "read", "write"]
+__all__ = [
+    "ARCHIVE_MALFORMED",
+    "NAME_REFUSED",
+    "check_name",
+    "check_names",
+    "header",
+    "read",
+    "write",
+]
 
 ARCHIVE_MALFORMED = Code(
     "archive-malformed",
@@ -52,7 +60,7 @@ def write(entries: Mapping[str, bytes]) -> bytes:
     encoded = sorted((name.encode(), content) for name, content in entries.items())
     parts: list[bytes] = []
     for name, content in encoded:
-        parts += (_header(name, len(content)), content, bytes(-len(content) % _BLOCK))
+        parts += (header(name, len(content)), content, bytes(-len(content) % _BLOCK))
     return b"".join((*parts, _END))
 
 
@@ -131,6 +139,26 @@ def check_name(name: str) -> str:
     return name
 
 
+def header(name: bytes, size: int) -> bytes:
+    """The block that comes before a file of this name, which has passed `check_name`, and size.
+
+    Raises:
+        FormatError: `archive-malformed`, for a file that USTAR cannot hold (8 GiB).
+    """
+    if size > _SIZE_MOST:
+        raise ARCHIVE_MALFORMED(
+            "file is too large for USTAR", found=f"{size} bytes", expected=f"at most {_SIZE_MOST}"
+        )
+    prefix, base = _split(name) or (b"", b"")
+    zero = b"0000000\0"
+    fields = (
+        *(base, b"0000644\0", zero, zero, b"%011o\0" % size, b"00000000000\0", b" " * 8),
+        *(b"0", b"", b"ustar\0", b"00", b"", b"", zero, zero, prefix),
+    )
+    block = _HEADER.pack(*fields)
+    return block[: _CHECKSUM.start] + b"%06o\0 " % sum(block) + block[_CHECKSUM.stop :]
+
+
 def _fields(block: bytes, at: int) -> tuple[bytes, int]:
     """The name and the content's size that the header `block`, found at offset `at`, is for."""
     base, size_text, prefix = (
@@ -145,24 +173,9 @@ def _fields(block: bytes, at: int) -> tuple[bytes, int]:
     except ValueError as error:
         raise _malformed("entry's name or size cannot be read", at) from error
     # Whatever else a header can say is said by writing it again.
-    if not 0 <= size <= _SIZE_MOST or block != _header(name, size):
+    if not 0 <= size <= _SIZE_MOST or block != header(name, size):
         raise _malformed("entry's header is not the one that its name and size have", at)
     return name, size
-
-
-def _header(name: bytes, size: int) -> bytes:
-    if size > _SIZE_MOST:
-        raise ARCHIVE_MALFORMED(
-            "file is too large for USTAR", found=f"{size} bytes", expected=f"at most {_SIZE_MOST}"
-        )
-    prefix, base = _split(name) or (b"", b"")
-    zero = b"0000000\0"
-    fields = (
-        *(base, b"0000644\0", zero, zero, b"%011o\0" % size, b"00000000000\0", b" " * 8),
-        *(b"0", b"", b"ustar\0", b"00", b"", b"", zero, zero, prefix),
-    )
-    block = _HEADER.pack(*fields)
-    return block[: _CHECKSUM.start] + b"%06o\0 " % sum(block) + block[_CHECKSUM.stop :]
 
 
 def _split(name: bytes) -> tuple[bytes, bytes] | None:

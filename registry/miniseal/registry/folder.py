@@ -6,7 +6,8 @@ lock.
 
 import os
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import BinaryIO, Protocol, Self
 
 from miniseal.formats.digest import DIGEST_MISMATCH, check_content, check_digest
 from miniseal.formats.errors import FormatError, MinisealError
@@ -19,7 +20,7 @@ from miniseal.registry.index import LayoutIndex
 from miniseal.registry.lock import LOCK
 from miniseal.registry.store import CONTENT_MISSING
 
-__all__ = ["LayoutFolder", "Memory", "create", "is_missing", "prepare"]
+__all__ = ["LayoutFolder", "Memory", "Place", "create", "is_missing", "prepare"]
 
 _VERSION = "1.0.0"
 _MARK = "oci-layout"
@@ -44,6 +45,45 @@ class Memory:
         self.plain: set[str] = set()
 
 
+class Place(Protocol):
+    """What holds a layout's files: a `Folder`, or what is used like one.
+
+    Attributes:
+        path: how errors call it.
+    """
+
+    @property
+    def path(self) -> str: ...  # noqa: D102 - said above
+
+    def child(self, name: str, *, create: bool = False) -> AbstractContextManager[Self]:
+        """A folder inside, made first if it is not there and `create` says so."""
+        ...
+
+    def file(self, name: str) -> AbstractContextManager[tuple[BinaryIO, int]]:
+        """Open a file for reading; gives it and its size. `FileNotFoundError` if there is none."""
+        ...
+
+    def write(self, name: str, data: bytes) -> None:
+        """Put a file there, whole or not at all."""
+        ...
+
+    def write_chunks(self, name: str, chunks: Iterable[bytes]) -> None:
+        """As `write`, for what comes in chunks; what they raise leaves nothing behind."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        ...
+
+    def names(self) -> list[str]:
+        """The names of what is inside."""
+        ...
+
+    def sweep(self, before: float) -> None:
+        """Remove what was left behind before a time, in seconds since 1970."""
+        ...
+
+
 class LayoutFolder:
     """An open layout of a version that is understood.
 
@@ -53,7 +93,7 @@ class LayoutFolder:
 
     __slots__ = ("_root", "memory")
 
-    def __init__(self, root: Folder, memory: Memory | None = None) -> None:
+    def __init__(self, root: Place, memory: Memory | None = None) -> None:
         """Check the layout in `root`.
 
         Raises:
@@ -237,7 +277,7 @@ class LayoutFolder:
         return True
 
     @contextmanager
-    def _blobs(self) -> Generator[Folder]:
+    def _blobs(self) -> Generator[Place]:
         with self._root.child("blobs") as blobs, blobs.child("sha256") as content:
             yield content
 
@@ -259,7 +299,7 @@ def prepare(path: str) -> None:
         )
 
 
-def create(path: str) -> None:
+def create(root: Place) -> None:
     """Make a layout in a folder that was prepared; the lock is held.
 
     A layout that is there stays as it is. `oci-layout` comes last: until it is there, no reader
@@ -269,12 +309,11 @@ def create(path: str) -> None:
         FormatError: `layout-malformed`.
         EnvironmentalError: `storage-failed`.
     """
-    with Folder(path) as root:
-        if _MARK in root.names():
-            return
-        with root.child("blobs", create=True) as blobs, blobs.child("sha256", create=True):
-            root.write(_INDEX, LayoutIndex.empty().to_bytes())
-            root.write(_MARK, canonical({"imageLayoutVersion": _VERSION}))
+    if _MARK in root.names():
+        return
+    with root.child("blobs", create=True) as blobs, blobs.child("sha256", create=True):
+        root.write(_INDEX, LayoutIndex.empty().to_bytes())
+        root.write(_MARK, canonical({"imageLayoutVersion": _VERSION}))
 
 
 def is_missing(error: MinisealError) -> bool:
@@ -286,7 +325,7 @@ def _name(digest: str) -> str:
     return check_digest(digest).removeprefix("sha256:")
 
 
-def _read(folder: Folder, name: str, limit: int) -> bytes:
+def _read(folder: Place, name: str, limit: int) -> bytes:
     with folder.file(name) as (file, size):
         if size > limit:
             raise LAYOUT_MALFORMED(

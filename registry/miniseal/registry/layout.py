@@ -7,13 +7,14 @@ read the layout meanwhile; those that write (oras, regctl, skopeo) take no lock,
 
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from miniseal.formats.digest import check_digest
 from miniseal.formats.errors import EnvironmentalError
 from miniseal.formats.oci import INDEX_TYPE, MANIFEST_LIMIT, MANIFEST_TYPE, Descriptor
 from miniseal.registry.checked import checked
+from miniseal.registry.files import Folder
 from miniseal.registry.folder import LayoutFolder, Memory, create, is_missing, prepare
 from miniseal.registry.index import LayoutIndex
 from miniseal.registry.listing import list_referrers, refer
@@ -71,7 +72,7 @@ class LayoutStore:
             FormatError: `digest-malformed`.
             EnvironmentalError: `content-missing`.
         """
-        with LayoutFolder.open(self._path, self._memory) as folder:
+        with self._reading() as folder:
             index = folder.index()
             if ":" in name:
                 found = index.by_digest(check_digest(name)) or find(folder, name)
@@ -89,7 +90,7 @@ class LayoutStore:
             VerificationError: `digest-mismatch`.
             EnvironmentalError: `content-missing`.
         """
-        with LayoutFolder.open(self._path, self._memory) as folder:
+        with self._reading() as folder:
             return folder.read(descriptor, limit=limit)
 
     @contextmanager
@@ -100,16 +101,13 @@ class LayoutStore:
             VerificationError: `digest-mismatch`, also between chunks.
             EnvironmentalError: `content-missing`.
         """
-        with (
-            LayoutFolder.open(self._path, self._memory) as folder,
-            folder.stream(descriptor) as chunks,
-        ):
+        with self._reading() as folder, folder.stream(descriptor) as chunks:
             yield chunks
 
     def has(self, descriptor: Descriptor) -> bool:
         """Whether content of this digest and size is there; its bytes are not read."""
         try:
-            with LayoutFolder.open(self._path, self._memory) as folder:
+            with self._reading() as folder:
                 return folder.size(descriptor.digest) == descriptor.size
         except EnvironmentalError as error:
             if not is_missing(error):
@@ -128,13 +126,10 @@ class LayoutStore:
         Raises:
             VerificationError: `digest-mismatch`.
         """
-
-        def write(folder: LayoutFolder) -> None:
+        with self._writing() as folder:
             if not folder.is_whole(descriptor):
                 with content() as chunks:
                     folder.write_chunks(descriptor, checked(chunks, descriptor))
-
-        self._written(write)
 
     def put_manifest(self, data: bytes, media_type: str = MANIFEST_TYPE) -> Descriptor:
         """Store a manifest or an index, and list it: under its subject, or without a name.
@@ -163,7 +158,7 @@ class LayoutStore:
         Raises:
             EnvironmentalError: `referrers-limit`; `content-missing`, also where there is no layout.
         """
-        with LayoutFolder.open(self._path, self._memory) as folder:
+        with self._reading() as folder:
             return list_referrers(folder, subject.digest)
 
     def tag(self, name: str, descriptor: Descriptor, *, force: bool = False) -> None:
@@ -196,32 +191,36 @@ class LayoutStore:
         Raises:
             EnvironmentalError: `content-missing`, there is no layout.
         """
-        with LayoutFolder.open(self._path, self._memory) as folder:
+        with self._reading() as folder:
             return folder.index().tags()
 
     def _store(self, descriptor: Descriptor, data: bytes) -> None:
-        self._written(lambda folder: folder.write(descriptor, data))
+        with self._writing() as folder:
+            folder.write(descriptor, data)
 
-    def _written(self, write: Callable[[LayoutFolder], None]) -> None:
-        """Have something written; the layout is made first if there is none."""
+    def _reading(self) -> AbstractContextManager[LayoutFolder]:
+        """The layout for the block; `content-missing` if there is none."""
+        return LayoutFolder.open(self._path, self._memory)
+
+    @contextmanager
+    def _writing(self) -> Generator[LayoutFolder]:
+        """The layout for the block, which writes blobs; it is made first if there is none."""
         with ExitStack() as stack:
             try:
-                folder = stack.enter_context(LayoutFolder.open(self._path, self._memory))
+                folder = stack.enter_context(self._reading())
             except EnvironmentalError as error:
                 if not is_missing(error):
                     raise
                 prepare(self._path)
-                with locked(self._path, seconds=self._lock_seconds):
-                    create(self._path)
-                folder = stack.enter_context(LayoutFolder.open(self._path, self._memory))
-            write(folder)
+                with locked(self._path, seconds=self._lock_seconds), Folder(self._path) as root:
+                    create(root)
+                folder = stack.enter_context(self._reading())
+            yield folder
 
     @contextmanager
     def _locked(self) -> Generator[LayoutFolder]:
-        with (
-            LayoutFolder.open(self._path, self._memory) as folder,
-            locked(self._path, seconds=self._lock_seconds),
-        ):
+        """The layout for the block, which changes names."""
+        with self._reading() as folder, locked(self._path, seconds=self._lock_seconds):
             if not self._swept:
                 folder.sweep(self._clock())
                 self._swept = True

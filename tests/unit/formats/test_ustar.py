@@ -369,7 +369,7 @@ def test_names_that_clash_are_refused_when_read() -> None:
 
 def test_a_file_over_eight_gigabytes_has_no_header() -> None:
     with pytest.raises(FormatError, match="too large for USTAR") as error:
-        ustar._header(b"f", 8**11)
+        ustar.header(b"f", 8**11)
 
     assert error.value.code == "archive-malformed"
 
