@@ -5,6 +5,7 @@ lock.
 """
 
 import os
+import re
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import BinaryIO, Protocol, Self
@@ -27,6 +28,7 @@ _MARK = "oci-layout"
 _INDEX = "index.json"
 _MARK_LIMIT = 4096
 _STRAY_AFTER = 3600.0
+_HEX = re.compile(r"[0-9a-f]{64}")
 
 
 class Memory:
@@ -244,6 +246,22 @@ class LayoutFolder:
             blobs.child("sha256", create=True) as content,
         ):
             content.write_chunks(_name(descriptor.digest), chunks)
+
+    def digests(self) -> Iterator[tuple[str, int]]:
+        """The blobs that could be read, and their sizes.
+
+        Raises:
+            EnvironmentalError: `storage-failed`.
+        """
+        try:
+            with self._blobs() as blobs:
+                names = sorted(blobs.names())
+        except FileNotFoundError:
+            return
+        for name in names:
+            digest = f"sha256:{name}"
+            if _HEX.fullmatch(name) and (size := self.size(digest)) is not None:
+                yield digest, size
 
     def remove(self, digest: str) -> None:
         """Remove a blob that nothing names any more; the lock is held.

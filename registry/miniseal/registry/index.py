@@ -169,6 +169,20 @@ class LayoutIndex:
                 result = replace(result, entries=(*result.entries, old))
         return result
 
+    def without_name(self, name: str) -> "LayoutIndex":
+        """An index in which nothing is named so; what was, stays."""
+        named = [e for e in self.entries if e.name == name]
+        result = replace(self, entries=tuple(e for e in self.entries if e.name != name))
+        for entry in named:
+            if not result.by_digest(entry.descriptor.digest):
+                result = replace(result, entries=(*result.entries, entry.named(None)))
+        return result
+
+    def without(self, digest: str) -> "LayoutIndex":
+        """An index that does not hold this manifest, under any name."""
+        kept = tuple(e for e in self.entries if e.descriptor.digest != digest)
+        return replace(self, entries=kept)
+
 
 def _entry(descriptor: Descriptor) -> Entry:
     return Entry.from_json(descriptor.to_json()).named(None)

@@ -6,7 +6,7 @@ read the layout meanwhile; those that write (oras, regctl, skopeo) take no lock,
 """
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from miniseal.registry.checked import checked
 from miniseal.registry.files import Folder
 from miniseal.registry.folder import LayoutFolder, Memory, create, is_missing, prepare
 from miniseal.registry.index import LayoutIndex
-from miniseal.registry.listing import list_referrers, refer
+from miniseal.registry.listing import list_anew, list_referrers, refer, remove_superseded, unlist
 from miniseal.registry.lock import locked
 from miniseal.registry.manifests import describe, find
 from miniseal.registry.store import (
@@ -79,7 +79,7 @@ class LayoutStore:
             else:
                 found = index.find(name) if is_content_tag(name) else None
         if found is None:
-            raise CONTENT_MISSING(f"{self._path} does not have it", found=repr(name)[:160])
+            raise self._lacks(name)
         return found
 
     def read(self, descriptor: Descriptor, *, limit: int) -> bytes:
@@ -193,6 +193,61 @@ class LayoutStore:
         """
         with self._reading() as folder:
             return folder.index().tags()
+
+    def repair(
+        self, subject: Descriptor | None = None, known: Iterable[Descriptor] = ()
+    ) -> tuple[Descriptor, ...]:
+        """List the referrers of a manifest, or of all there are, anew, from what is there.
+
+        Every small blob is read. Entries for what is missing or damaged are dropped, also where
+        another tool wrote the list.
+
+        Args:
+            subject: None for all.
+            known: what is there is found without.
+
+        Returns:
+            The referrers of `subject` that are listed now; nothing where it is None.
+
+        Raises:
+            EnvironmentalError: `referrers-limit`, `content-missing`.
+        """
+        del known
+        with self._locked() as folder:
+            list_anew(folder, None if subject is None else check_digest(subject.digest))
+            return () if subject is None else list_referrers(folder, subject.digest)
+
+    def delete(self, name: str) -> None:
+        """Remove a tag alone, or a manifest by its digest, and its tags with it.
+
+        A referrer is no longer listed. Blobs stay: another process may be about to name them.
+
+        Raises:
+            UsageError: `tag-refused`.
+            EnvironmentalError: `content-missing`.
+        """
+        digest = check_digest(name) if ":" in name else None
+        with self._locked() as folder:
+            index = folder.index()
+            if digest is None:
+                if not index.under(check_tag(name)):
+                    raise self._lacks(name)
+                folder.write_index(index.without_name(name))
+                return
+            found = index.by_digest(digest) or find(folder, digest)
+            if found is None:
+                raise self._lacks(name)
+            data = folder.read(found, limit=MANIFEST_LIMIT)
+            _, subject = describe(data, found.media_type)
+            after = index.without(digest)
+            if subject is not None:
+                after = unlist(folder, after, subject, digest)
+            folder.write_index(after)
+            remove_superseded(folder, index, after)
+            folder.remove(digest)
+
+    def _lacks(self, name: str) -> Exception:
+        return CONTENT_MISSING(f"{self._path} does not have it", found=repr(name)[:160])
 
     def _store(self, descriptor: Descriptor, data: bytes) -> None:
         with self._writing() as folder:

@@ -1,12 +1,14 @@
 """The referrers in a layout: under fallback tags, and in `index.json` as oras lists them."""
 
+from collections.abc import Iterable
+
 from miniseal.formats.errors import EnvironmentalError, FormatError, VerificationError
 from miniseal.formats.oci import INDEX_TYPE, MANIFEST_LIMIT, MANIFEST_TYPE, Descriptor, Manifest
 from miniseal.registry import referrers
 from miniseal.registry.folder import LayoutFolder, is_missing
 from miniseal.registry.index import LayoutIndex
 
-__all__ = ["list_referrers", "refer"]
+__all__ = ["list_anew", "list_referrers", "refer", "remove_superseded", "unlist"]
 
 _REREADS = 100
 
@@ -66,6 +68,84 @@ def refer(
             folder.remove(descriptor.digest)
 
 
+def unlist(
+    folder: LayoutFolder, index: LayoutIndex, subject: Descriptor, referrer: str
+) -> LayoutIndex:
+    """`index` with a list of the subject's referrers that lacks one digest; the lock is held.
+
+    Raises:
+        FormatError, VerificationError, EnvironmentalError: as `list_referrers`, for the list.
+    """
+    found = list_referrers(folder, subject.digest)
+    return _listing(folder, index, subject.digest, [d for d in found if d.digest != referrer])
+
+
+def list_anew(folder: LayoutFolder, subject: str | None = None) -> None:
+    """Write the lists of all subjects, or of one, from the manifests that are there.
+
+    Every small blob is read. The lock is held.
+
+    Raises:
+        EnvironmentalError: `referrers-limit`, `storage-failed`.
+    """
+    before = index = folder.index()
+    found: dict[str, dict[str, Descriptor]] = {}
+    for digest, size in folder.digests():
+        if size > MANIFEST_LIMIT:
+            continue
+        data = _content(folder, Descriptor(media_type=MANIFEST_TYPE, digest=digest, size=size))
+        manifest = _manifest(data) if (subject or "subject").encode() in data else None
+        if (
+            manifest
+            and manifest.subject
+            and manifest.subject.digest == (subject or manifest.subject.digest)
+        ):
+            each = referrers.describe(data, manifest)
+            found.setdefault(manifest.subject.digest, {})[each.digest] = each
+    for name in {e.name for e in index.entries if e.name and referrers.is_fallback_tag(e.name)}:
+        listed = name.replace("-", ":", 1)
+        if subject in {None, listed}:
+            found.setdefault(listed, {})
+    for digest, entries in sorted(found.items()):
+        index = _listing(folder, index, digest, entries.values())
+    if index is not before:
+        folder.write_index(index)
+        remove_superseded(folder, before, index)
+
+
+def remove_superseded(folder: LayoutFolder, before: LayoutIndex, after: LayoutIndex) -> None:
+    """Remove the lists of referrers that `before` names and `after` does not; the lock is held.
+
+    Raises:
+        EnvironmentalError: `storage-failed`.
+    """
+    for entry in before.entries:
+        digest = entry.descriptor.digest
+        is_list = entry.descriptor.media_type == INDEX_TYPE
+        is_listing = is_list and entry.name and referrers.is_fallback_tag(entry.name)
+        if is_listing and not after.by_digest(digest):
+            folder.remove(digest)
+
+
+def _listing(
+    folder: LayoutFolder, index: LayoutIndex, subject: str, entries: Iterable[Descriptor]
+) -> LayoutIndex:
+    """`index` with a list of these referrers, which is written."""
+    name = referrers.fallback_tag(subject)
+    data = referrers.compose(entries)
+    new = Descriptor.of(data, INDEX_TYPE)
+    folder.write(new, data)
+    old = [d.digest for d in index.under(name) if d.media_type == INDEX_TYPE]
+    return index.with_name(name, new, drop=old)
+
+
+def _manifest(data: bytes) -> Manifest | None:
+    try:
+        return Manifest.from_bytes(data)
+    except FormatError:
+        return None
+
+
 def _lists(
     folder: LayoutFolder, subject: str, rereads: int = _REREADS
 ) -> tuple[LayoutIndex, list[bytes]]:
@@ -98,10 +178,7 @@ def _content(folder: LayoutFolder, candidate: Descriptor) -> bytes:
 
 
 def _referrer(data: bytes, subject: str) -> Descriptor | None:
-    try:
-        manifest = Manifest.from_bytes(data)
-    except FormatError:
-        return None
-    if manifest.subject is None or manifest.subject.digest != subject:
+    manifest = _manifest(data)
+    if manifest is None or manifest.subject is None or manifest.subject.digest != subject:
         return None
     return referrers.describe(data, manifest)

@@ -6,7 +6,7 @@ cannot be read is left out of a listing, and stays where it is when the list is 
 only image manifests are known as referrers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from miniseal.formats.digest import sha256
 from miniseal.formats.errors import Code, EnvironmentalError, FormatError
@@ -28,6 +28,7 @@ __all__ = [
     "add",
     "candidates",
     "check_bounds",
+    "compose",
     "describe",
     "fallback_tag",
     "is_fallback_tag",
@@ -101,25 +102,20 @@ def add(lists: Sequence[bytes], referrer: Descriptor) -> bytes | None:
         FormatError: as `candidates`.
         EnvironmentalError: `referrers-limit`, rather than a list that nobody would read.
     """
-    items = {_key(item): item for data in lists for item in _items(data)}
+    items: dict[str, object] = {_key(item): item for data in lists for item in _items(data)}
     if referrer.digest in items and len(lists) == 1:
         return None
     items.setdefault(referrer.digest, referrer.to_json())
-    changed = canonical(
-        {
-            "schemaVersion": 2,
-            "mediaType": INDEX_TYPE,
-            "manifests": [items[k] for k in sorted(items)],
-        }
-    )
-    check_bounds(len(items), 0)
-    if len(changed) > MANIFEST_LIMIT:
-        raise REFERRERS_LIMIT(
-            "list of referrers is full",
-            found=f"{len(changed)} bytes",
-            expected=f"at most {MANIFEST_LIMIT}",
-        )
-    return changed
+    return _written(items)
+
+
+def compose(referrers: Iterable[Descriptor]) -> bytes:
+    """The list of these referrers and of nothing else.
+
+    Raises:
+        EnvironmentalError: `referrers-limit`.
+    """
+    return _written({each.digest: each.to_json() for each in referrers})
 
 
 def check_bounds(count: int, size: int) -> None:
@@ -134,6 +130,25 @@ def check_bounds(count: int, size: int) -> None:
             found=f"{count} of {size} bytes",
             expected=f"at most {MOST_REFERRERS} of {MOST_BYTES} bytes",
         )
+
+
+def _written(items: dict[str, object]) -> bytes:
+    """A list of these entries, by digest."""
+    data = canonical(
+        {
+            "schemaVersion": 2,
+            "mediaType": INDEX_TYPE,
+            "manifests": [items[k] for k in sorted(items)],
+        }
+    )
+    check_bounds(len(items), 0)
+    if len(data) > MANIFEST_LIMIT:
+        raise REFERRERS_LIMIT(
+            "list of referrers is full",
+            found=f"{len(data)} bytes",
+            expected=f"at most {MANIFEST_LIMIT}",
+        )
+    return data
 
 
 def _items(data: bytes) -> list[object]:

@@ -6,7 +6,7 @@ nothing else about it is checked here. What may be large goes through `stream` a
 which hold a chunk of it at a time.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -126,6 +126,28 @@ class Store(Protocol):
 
         Raises:
             UsageError: `tag-exists`, `tag-refused`.
+            EnvironmentalError: `content-missing`.
+        """
+        ...
+
+    def repair(
+        self, subject: Descriptor, known: Iterable[Descriptor] = ()
+    ) -> tuple[Descriptor, ...]:
+        """List the referrers of a manifest anew, with those of `known` that are stored here.
+
+        Returns:
+            The referrers that are listed now.
+
+        Raises:
+            EnvironmentalError: `referrers-limit`.
+        """
+        ...
+
+    def delete(self, name: str) -> None:
+        """Remove a tag alone, or a manifest by its digest, and its tags with it.
+
+        Raises:
+            UsageError: `tag-refused`.
             EnvironmentalError: `content-missing`.
         """
         ...
