@@ -7,7 +7,7 @@ only a terminal needs this module.
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -18,7 +18,7 @@ from rich.live import Live
 from rich.text import Text
 
 from miniseal.pipeline.events import Event, short
-from miniseal.pipeline.printable import one_line
+from miniseal.pipeline.printable import one_line, size
 from miniseal.pipeline.report.recorder import Recorder, Run
 
 __all__ = ["Board", "live"]
@@ -34,6 +34,7 @@ _WAYS = (
 _FINAL = ((0, _WAITING),)
 _LEAST_NAME = 12
 _SECONDS = 7
+_BAR = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ class _Marks:
     waiting: str
     rail: str
     more: str
+    bar: str
 
 
 _UNICODE = _Marks(
@@ -53,6 +55,7 @@ _UNICODE = _Marks(
     waiting="·",
     rail="│",
     more="…",
+    bar="█░",
 )
 _ASCII = _Marks(
     states={"done": "+", "cached": "+", "failed": "x", "stopped": "#"},
@@ -60,6 +63,7 @@ _ASCII = _Marks(
     waiting=".",
     rail="|",
     more="...",
+    bar="#.",
 )
 _STYLES = {
     "running": "cyan",
@@ -191,9 +195,26 @@ def _row(marks: _Marks, run: Run, state: str, now: float, width: int) -> Text:
         row.append(one_line(f"{error.get('code')}: {error.get('message')}"), style="red")
     elif state == "stopped":
         row.append("stopped", style=style)
+    elif state == "running" and run.progress:
+        row.append(_bar(marks, run.progress), style=style)
     else:
         row.append(_facts(run), style="dim")
     return row
+
+
+def _bar(marks: _Marks, progress: Mapping[str, object]) -> str:
+    """How far a step is; a bar where it is known how much there is to do."""
+    done, total = (_count(progress.get(name)) for name in ("done", "total"))
+    show = size if progress.get("unit") == "bytes" else str
+    if not total:
+        return show(done)
+    filled = min(_BAR, done * _BAR // total)
+    drawn = marks.bar[0] * filled + marks.bar[1] * (_BAR - filled)
+    return f"{drawn} {min(100, done * 100 // total):>3}%  {show(done)} of {show(total)}"
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
 
 
 def _facts(run: Run) -> str:

@@ -16,7 +16,7 @@ from miniseal.formats.errors import MinisealError
 
 __all__ = ["Event", "Events", "Sink", "json_lines", "plain_lines", "short"]
 
-Kind = Literal["started", "cached", "output", "finished", "failed"]
+Kind = Literal["started", "cached", "output", "progress", "finished", "failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +107,8 @@ def plain_lines(stream: TextIO) -> Sink:
     def sink(event: Event) -> None:
         if event.event == "started":
             started[event.step] = event.time
+            return
+        if event.event == "progress":  # lines stay: a bar would not
             return
         if event.event == "output":
             stream.write(f"  {event.step:<12} {event.data.get('text', '')}\n")

@@ -5,7 +5,7 @@ Control characters, direction marks and what is no character are escaped. Markup
 
 from unicodedata import category
 
-__all__ = ["one_line", "printable"]
+__all__ = ["one_line", "printable", "size"]
 
 
 def printable(text: str) -> str:
@@ -16,6 +16,19 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """The same on one line: a line end in it is escaped, a tab is a space."""
     return "".join(" " if char == "\t" else _plain(char) for char in text)
+
+
+def size(count: int) -> str:
+    """Bytes for people, as `12.3 MiB`."""
+    if count < 1024:
+        return f"{count} B"
+    units = ("KiB", "MiB", "GiB", "TiB")
+    shown = count / 1024
+    for unit in units[:-1]:
+        if shown < 1024:
+            return f"{shown:.1f} {unit}"
+        shown /= 1024
+    return f"{shown:.1f} {units[-1]}"
 
 
 def _plain(char: str) -> str:

@@ -143,7 +143,7 @@ class _Trace:
             self._begin()
         if event.event == "started":
             self._open[event.step] = self._start(event.step)
-        elif event.event != "output":
+        elif event.event not in {"output", "progress"}:
             span = self._open.pop(event.step, None) or self._start(event.step)
             self._finish(span, event)
 

@@ -284,6 +284,7 @@ def _check_tags(target: Store, roots: Sequence[Root]) -> None:
                     f"tag {tag} names other content",
                     found=before.digest,
                     expected=root.descriptor.digest,
+                    hint="copy under another tag, or with --force",
                 )
 
 

@@ -34,6 +34,7 @@ class Run:
         lines: the last lines it said.
         dropped: how many lines were said before these.
         error: the error it failed with, as `MinisealError.to_json` gives it.
+        progress: how far it is: `done`, `total` and `unit`, as far as it says so.
     """
 
     step: str
@@ -44,6 +45,7 @@ class Run:
     lines: deque[str] = field(default_factory=lambda: deque[str](maxlen=LINES_KEPT))
     dropped: int = 0
     error: Mapping[str, object] | None = None
+    progress: Mapping[str, object] = field(default_factory=dict[str, object])
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -60,7 +62,7 @@ class Recorder:
     """A sink that keeps everything.
 
     Attributes:
-        events: as they came.
+        events: as they came, without those of progress: of these the last one counts.
         runs: by step, in the order in which they began.
         notes: what was said about the whole, under a name that is no step's.
     """
@@ -75,8 +77,12 @@ class Recorder:
 
     def __call__(self, event: Event) -> None:
         """Take the next event."""
-        self.events.append(event)
         run = self.runs.get(event.step)
+        if event.event == "progress":
+            if run is not None:
+                run.progress = event.data
+            return
+        self.events.append(event)
         if event.event == "output":
             self._say(run, str(event.data.get("text", "")))
         elif event.event == "started" or run is None:
