@@ -4,6 +4,7 @@ Blobs wait in a temporary folder beside the archive; the archive itself is only 
 lies. `write` puts both into a new archive: one form for one content, whole or not at all.
 """
 
+import errno
 import io
 import os
 import re
@@ -31,6 +32,9 @@ _FIRST = ("oci-layout", "index.json")
 _KEPT = {*_FIRST, "manifest.json", "repositories"}
 _BLOB = re.compile(r"blobs/sha256/[0-9a-f]{64}")
 _END = bytes(2 * BLOCK)
+_MOST_MOVED = 64 * 1024 * 1024
+# Between file systems, or on one that cannot.
+_NOT_MOVED = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
 _STRAY_AFTER = 24 * 3600.0
 _MARK = f"{TEMPORARY}archive-"
 
@@ -224,10 +228,10 @@ class ArchivePlace:
             try:
                 with temporary.open("xb", buffering=0) as file:
                     for path in paths:
-                        with self.file(path) as (content, size):
-                            file.write(ustar.header(path.encode(), size))
-                            _append(content, size, file.fileno())
-                            file.write(bytes(-size % BLOCK))
+                        with self._source(path) as (source, member):
+                            file.write(ustar.header(path.encode(), member.size))
+                            _append(file.fileno(), source, member)
+                            file.write(bytes(-member.size % BLOCK))
                     file.write(_END)
                     os.fsync(file.fileno())
                 with renaming:
@@ -237,6 +241,16 @@ class ArchivePlace:
                     temporary.unlink()
                 raise
             _sync(target.parent)
+
+    @contextmanager
+    def _source(self, path: str) -> Generator[tuple[int, Member]]:
+        """The open file that `path` is in, and where in it."""
+        staged = self._stage.written.get(path) if self._stage else None
+        if staged is not None:
+            with staged.open("rb") as file:
+                yield file.fileno(), Member(0, os.fstat(file.fileno()).st_size)
+        elif self._fd is not None:
+            yield self._fd, self._members[path]
 
     def _paths(self) -> set[str]:
         if self._stage is None:
@@ -266,17 +280,26 @@ class _Window:
         return data
 
 
-def _append(content: BinaryIO, size: int, target: int) -> None:
-    """Write `size` bytes; fewer are an error: the file has changed under our hands."""
-    written = 0
-    for chunk in iter(lambda: content.read(CHUNK), b""):
-        view = memoryview(chunk)
-        while view:
-            done = os.write(target, view)
-            view = view[done:]
-            written += done
-    if written != size:
-        raise OSError(0, f"a file changed its size from {size} to {written}")
+def _append(target: int, source: int, member: Member) -> None:
+    """Write a part of one file to the end of another; one that is too short is an error."""
+    at, left = member
+    while left:
+        done = _move(target, source, at, left)
+        if not done:
+            raise OSError(errno.EIO, "a file became shorter while it was read")
+        at += done
+        left -= done
+
+
+def _move(target: int, source: int, at: int, size: int) -> int:
+    """Bytes that were moved: by the system itself where it can, which is several times as fast."""
+    if hasattr(os, "copy_file_range"):
+        try:
+            return os.copy_file_range(source, target, min(size, _MOST_MOVED), at)
+        except OSError as error:
+            if error.errno not in _NOT_MOVED:
+                raise
+    return os.write(target, os.pread(source, min(size, CHUNK), at))
 
 
 def _ordered(paths: Iterable[str]) -> list[str]:
