@@ -126,9 +126,9 @@ class ArchiveStore(LayoutStore):
             with self._mutex, self._reading() as folder:
                 yield folder
             return
-        with self._mutex, self._lock():
+        with self._mutex:
             try:
-                with self._open() as opened:
+                with self._lock(), self._open() as opened:
                     if opened.fd is not None:
                         # what was made where there was no file yet hides what there is now
                         for name in _FIRST:

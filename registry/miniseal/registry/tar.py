@@ -55,18 +55,18 @@ class _Announced:
         return self.name is not None or self.size >= 0
 
 
-def members(fd: int, size: int) -> dict[str, Member]:
+def members(fd: int, size: int, *, most: int = MOST_MEMBERS) -> dict[str, Member]:
     """The files in the archive that is open as `fd` and has `size` bytes, by path.
 
     Raises:
         FormatError: `tar-malformed`, `tar-refused`, `tar-compressed`; `too-large`, it has more than
-            `MOST_MEMBERS` members.
+            `most` members.
         OSError: the operating system refused to read.
     """
     check_start(os.pread(fd, 8, 0))
     found: dict[str, Member] = {}
     folders: set[str] = set()
-    for path, is_folder, member in _walk(fd, size):
+    for path, is_folder, member in _walk(fd, size, most):
         if path in found or (path in folders and not is_folder):
             raise TAR_REFUSED("archive holds a name twice", found=repr(path)[:200])
         if is_folder:
@@ -76,7 +76,7 @@ def members(fd: int, size: int) -> dict[str, Member]:
     return found
 
 
-def _walk(fd: int, size: int) -> Iterator[tuple[str, bool, Member]]:
+def _walk(fd: int, size: int, most: int) -> Iterator[tuple[str, bool, Member]]:
     """Files and folders in their order: path, whether it is a folder, place."""
     at, announced = 0, _Announced()
     start = BLOCK
@@ -85,8 +85,8 @@ def _walk(fd: int, size: int) -> Iterator[tuple[str, bool, Member]]:
         start = at + BLOCK
         if header is None:
             break
-        if count > MOST_MEMBERS:
-            raise TOO_LARGE("archive has too many members", expected=f"at most {MOST_MEMBERS}")
+        if count > most:
+            raise TOO_LARGE("archive has too many members", expected=f"at most {most}")
         length = _length(header, announced, at)
         at = start + length + -length % BLOCK
         if at > size:
