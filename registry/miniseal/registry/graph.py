@@ -89,9 +89,21 @@ class Graph:
 
 
 def walk(
-    store: Store, roots: Iterable[Descriptor], *, referrers: bool = True, parallel: int = 4
+    store: Store,
+    roots: Iterable[Descriptor],
+    *,
+    referrers: bool = True,
+    parallel: int = 4,
+    most: int = MOST_MANIFESTS,
 ) -> Graph:
     """Find all that belongs to `roots`; with their referrers, and the referrers of those.
+
+    Args:
+        store: is read.
+        roots: manifests.
+        referrers: whether to look for them.
+        parallel: how many manifests are looked at at a time.
+        most: how many there may be.
 
     Raises:
         FormatError: `oci-malformed`, `json-malformed`, `digest-malformed`, `too-large`.
@@ -110,7 +122,7 @@ def walk(
             nodes |= {node.descriptor.digest: node for node in found}
             blobs |= {(blob.digest, blob.size): blob for node in found for blob in node.blobs}
             level = _unknown((e for n in found for e in (*n.parts, *n.referrers)), nodes)
-            _check_bounds(len(nodes) + len(level), len(blobs))
+            _check_bounds(len(nodes) + len(level), len(blobs), most)
     finally:
         pool.shutdown(cancel_futures=True)
     return Graph(nodes=nodes, roots=tuple(d.digest for d in first), blobs=tuple(blobs.values()))
@@ -149,10 +161,10 @@ def _bare(descriptor: Descriptor) -> Descriptor:
     )
 
 
-def _check_bounds(manifests: int, blobs: int) -> None:
-    if manifests > MOST_MANIFESTS or blobs > MOST_BLOBS:
+def _check_bounds(manifests: int, blobs: int, most: int) -> None:
+    if manifests > most or blobs > MOST_BLOBS:
         raise GRAPH_LIMIT(
             "too much to copy at once",
             found=f"at least {manifests} manifests and {blobs} blobs",
-            expected=f"at most {MOST_MANIFESTS} and {MOST_BLOBS}",
+            expected=f"at most {most} and {MOST_BLOBS}",
         )
