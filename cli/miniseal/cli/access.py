@@ -99,7 +99,7 @@ def open_store(reference: str | Reference) -> Store:
     """The store that a reference names, reached as options and environment say.
 
     Raises:
-        UsageError: `reference-malformed`, `transport-unsupported`, `ca-file-invalid`,
+        UsageError: `reference-malformed`, `ca-file-invalid`,
             `credentials-incomplete`.
         EnvironmentalError: `extra-missing`.
     """

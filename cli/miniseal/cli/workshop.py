@@ -44,7 +44,7 @@ def open_target(text: str | None) -> Store:
     """The store that something is written to.
 
     Raises:
-        UsageError: `destination-unusable`, `reference-malformed`, `transport-unsupported`.
+        UsageError: `destination-unusable`, `reference-malformed`.
     """
     if text is None:
         raise DESTINATION_UNUSABLE("no destination is given")

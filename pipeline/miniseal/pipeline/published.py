@@ -46,7 +46,7 @@ def targets(text: str, reach: Callable[[Reference], Store] = open_store) -> Iter
         reach: gives the store that it names.
 
     Raises:
-        UsageError: `reference-malformed`, `transport-unsupported`.
+        UsageError: `reference-malformed`.
     """
     reference = Reference.parse(text)
     store = reach(reference)

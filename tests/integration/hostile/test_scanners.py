@@ -180,7 +180,7 @@ def test_a_database_with_a_damaged_page(release: Callable[..., Run], database: P
         pytest.param("oci:{layout}:2@{digest}", "database-reference", 2, id="tag-and-digest"),
         pytest.param("oci:{layout}@sha256:{other}", "content-missing", 2, id="not-there"),
         pytest.param("oci:{db}@{digest}", "content-missing", 2, id="no-layout"),
-        pytest.param("oci-archive:{layout}@{digest}", "transport-unsupported", 2, id="archive"),
+        pytest.param("oci-archive:{layout}@{digest}", "tar-malformed", 1, id="archive"),
         pytest.param("oci:{layout}@{tampered}", "digest-mismatch", 1, id="tampered"),
         pytest.param("oci:{layout}@{foreign}", "database-invalid", 1, id="another-artifact"),
     ],

@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 
 import miniseal.registry
+from kit.tars import layout, tar
 from miniseal.formats.errors import MinisealError
 from miniseal.formats.reference import Reference
-from miniseal.registry import Access, open_store
+from miniseal.registry import open_store
 from miniseal.registry.remote import RegistryStore
 
 
@@ -31,18 +32,17 @@ def test_store_stays_where_it_was_opened(tmp_path: Path, monkeypatch: pytest.Mon
     assert (tmp_path / "layout" / "oci-layout").is_file()
 
 
-def test_a_registry_is_opened_without_asking_it() -> None:
-    store = open_store("registry.example:5000/acme/tip:1.0.0", Access())
+def test_archive_is_opened_whatever_the_tag(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(tar(layout()))
+
+    assert list(open_store(f"oci-archive:{tmp_path / 'a.tar'}:2.0.0").tags()) == ["1.0.0"]
+
+
+def test_registry_is_opened_and_not_asked() -> None:
+    store = open_store("registry.example:5000/acme/tip:1.0.0")
 
     assert isinstance(store, RegistryStore)
     assert (store.host, store.repository) == ("registry.example:5000", "acme/tip")
-
-
-def test_an_archive_is_refused() -> None:
-    with pytest.raises(MinisealError) as error:
-        open_store("oci-archive:tip.tar")
-
-    assert error.value.code == "transport-unsupported"
 
 
 def test_malformed_reference_is_refused() -> None:

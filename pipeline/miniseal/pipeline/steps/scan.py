@@ -72,7 +72,6 @@ def open_scanner(
         VerificationError: `scanner-not-pinned`, `scanner-denied`, `scanner-too-new`,
             `database-not-pinned`, `database-stale`, `digest-mismatch`.
         FormatError: `database-invalid`, `too-large`.
-        UsageError: `transport-unsupported`.
     """
     trivy = Trivy.locate(settings.trivy, search=settings.search, pinned=pinned)
     trivy.check(now=now, min_age=settings.min_age, denied=settings.denied)

@@ -108,7 +108,6 @@ class Artifact:
         """The database, as it was unpacked before or is now.
 
         Raises:
-            UsageError: `transport-unsupported`.
             EnvironmentalError: `content-missing`, `database-missing`, and what a store raises.
             FormatError: `database-invalid`, `too-large`.
             VerificationError: `digest-mismatch`.
