@@ -16,7 +16,7 @@ from miniseal.pipeline.printable import size
 from miniseal.registry import Store
 from miniseal.registry.copy import Copied, Root, copy
 
-__all__ = ["Copying", "options", "run"]
+__all__ = ["Copying", "Told", "options", "run"]
 
 _STAGES = {
     "find": "manifests",
@@ -109,7 +109,7 @@ def run(asked: Copying) -> Outcome:
             referrers=asked.referrers,
             force=asked.force,
             parallel=asked.parallel,
-            watch=_Told(events),
+            watch=Told(events),
         )
     return _outcome(asked, roots, done)
 
@@ -171,22 +171,24 @@ def _counted(done: Copied) -> str:
     )
 
 
-class _Told:
+class Told:
     """Tells of a copy as of a release: each stage is a step."""
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: Events, clock: Callable[[], float] = time.monotonic) -> None:
+        """Tell `events`; `clock` gives seconds, from any beginning."""
         self._events = events
+        self._clock = clock
 
     @contextmanager
     def stage(self, name: str, total: int | None) -> Generator[Callable[[int], None]]:
         """A step; how far it is comes ten times a second at most."""
-        count, told = 0, time.monotonic()
+        count, told = 0, self._clock()
         unit = _STAGES[name]
 
         def done(more: int) -> None:
             nonlocal count, told
             count += more
-            now = time.monotonic()
+            now = self._clock()
             if now - told >= _PAUSE:
                 told = now
                 known = {} if total is None else {"total": total}

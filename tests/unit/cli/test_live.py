@@ -52,6 +52,49 @@ def test_a_running_step_ticks(scene: Scene) -> None:
     assert second.endswith("1m11s")
 
 
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        pytest.param({"done": 7}, "7", id="no-total"),
+        pytest.param({"done": 3000, "unit": "bytes"}, "2.9 KiB", id="bytes"),
+        pytest.param({"done": 1, "total": 4}, "█████░░░░░░░░░░░░░░░  25%  1 of 4", id="quarter"),
+        pytest.param({"done": 9, "total": 4}, "████████████████████ 100%  9 of 4", id="too-much"),
+        pytest.param(
+            {"done": -1, "total": 4}, "░░░░░░░░░░░░░░░░░░░░   0%  0 of 4", id="too-little"
+        ),
+        pytest.param(
+            {"done": 2**20, "total": 2**31, "unit": "bytes"},
+            "░░░░░░░░░░░░░░░░░░░░   0%  1.0 MiB of 2.0 GiB",
+            id="sizes",
+        ),
+        pytest.param({}, "", id="nothing"),
+        pytest.param({"done": "x", "total": None}, "0", id="nonsense"),
+    ],
+)
+def test_a_running_step_shows_how_far_it_is(
+    scene: Scene, data: dict[str, object], shown: str
+) -> None:
+    scene.events.emit("fetch", "started")
+    scene.events.emit("fetch", "progress", **data)
+
+    assert scene.lines(90)[1].partition("0.0s")[2].strip() == shown
+
+
+def test_a_bar_is_drawn_in_ascii_where_nothing_else_can_be(scene: Scene) -> None:
+    scene.events.emit("fetch", "started")
+    scene.events.emit("fetch", "progress", done=1, total=2)
+
+    assert "##########..........  50%" in scene.lines(80, encoding="ascii")[1]
+
+
+def test_a_finished_step_has_no_bar(scene: Scene) -> None:
+    with scene.events.step("fetch") as facts:
+        scene.events.emit("fetch", "progress", done=1, total=2)
+        facts["bytes"] = 2
+
+    assert scene.lines(80)[1].endswith("bytes 2")
+
+
 def test_a_finished_step_says_what_it_produced(scene: Scene) -> None:
     with scene.events.step("pack") as facts:
         facts.update(package="sha256:" + "a" * 64, size=3)
