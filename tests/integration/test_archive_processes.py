@@ -1,4 +1,4 @@
-"""Archives under many processes, killed ones, and content that is larger than the memory allowed."""
+"""Archives under many processes, killed ones, and content larger than the memory allowed."""
 
 import random
 import subprocess

@@ -36,7 +36,7 @@ TAR_REFUSED = Code(
     "tar-refused",
     FormatError,
     meaning="a tar archive holds something that an OCI layout has no use for and that misleads",
-    cause="a link, a device, a sparse file, a path that leads elsewhere, or a name that comes twice",
+    cause="a link, a device, a sparse file, a path that leads elsewhere, or the same name twice",
     remedy="find out who made it; write it again with `miniseal copy` or `skopeo copy`",
 )
 TAR_COMPRESSED = Code(
