@@ -48,7 +48,7 @@ class TestHosts:
         ).ok()
         (tmp_path / "tip.tar").unlink()
         loaded = run_miniseal("load", APP, "--policy", policy, "--state", state).ok()
-        assert loaded["version"] == installed["version"]
+        assert loaded["app_id"] == installed["app_id"] == APP
 
     def test_an_archive_is_inspected(self, tmp_path: Path, source: Path) -> None:
         archive = f"oci-archive:{tmp_path / 'tip.tar'}:{TAG}"

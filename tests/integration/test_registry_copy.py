@@ -1,0 +1,206 @@
+"""Copies between registries, layouts and archives, by a small registry that may lie."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit.evilregistry import EvilRegistry, store_at
+from kit.hostile import call_miniseal
+from miniseal.formats.errors import MinisealError
+from miniseal.formats.oci import (
+    EMPTY_CONFIG,
+    EMPTY_CONFIG_TYPE,
+    INDEX_TYPE,
+    MANIFEST_LIMIT,
+    Descriptor,
+    Index,
+    Manifest,
+)
+from miniseal.registry import LayoutStore, Store, attach
+from miniseal.registry.archive import ArchiveStore
+from miniseal.registry.copy import Copied, Root, copy
+from miniseal.registry.graph import walk
+
+PREDICATE = "https://slsa.dev/provenance/v1"
+TAG = "1.0.0"
+
+
+@pytest.fixture(params=[True, False], ids=["api", "fallback-tag"])
+def registry(request: pytest.FixtureRequest) -> Iterator[EvilRegistry]:
+    with EvilRegistry(referrers=request.param) as running:
+        yield running
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> LayoutStore:
+    """An index of two manifests; all have evidence, which has some too."""
+    store = LayoutStore(tmp_path / "source")
+    config = store.put(EMPTY_CONFIG, EMPTY_CONFIG_TYPE)
+    parts = []
+    for number in range(2):
+        layer = store.put(b"wasm %d" % number * 100_000, "application/wasm")
+        parts.append(store.put_manifest(Manifest(config=config, layers=(layer,)).to_bytes()))
+    index = store.put_manifest(Index(manifests=tuple(parts)).to_bytes(), INDEX_TYPE)
+    for number, subject in enumerate(parts):
+        for kind in (b"a", b"b"):
+            evidence = attach(store, subject, b"%b of %d" % (kind, number), PREDICATE)
+        attach(store, evidence, b"about %d" % number, PREDICATE)
+    store.tag(TAG, index)
+    return store
+
+
+def run(source: Store, target: Store, **options: Any) -> Copied:
+    return copy(source, target, [Root(descriptor=source.resolve(TAG), tags=(TAG,))], **options)
+
+
+def everything(store: Store) -> dict[str, bytes]:
+    graph = walk(store, [store.resolve(TAG)])
+    nodes = (node.descriptor for node in graph.nodes.values())
+    return {each.digest: store.read(each, limit=MANIFEST_LIMIT) for each in (*nodes, *graph.blobs)}
+
+
+def uploads(registry: EvilRegistry, repository: str) -> list[str]:
+    """Sessions that were begun to put blobs there."""
+    return [
+        seen.path
+        for seen in registry.seen
+        if seen.method == "POST" and f"/{repository}/blobs/uploads/" in seen.path
+    ]
+
+
+def test_all_goes_there_and_back(
+    registry: EvilRegistry, source: LayoutStore, tmp_path: Path
+) -> None:
+    there, archive = store_at(registry, "acme/tip"), ArchiveStore(tmp_path / "back.tar")
+    direct = ArchiveStore(tmp_path / "direct.tar")
+
+    sent, fetched = run(source, there), run(there, archive)
+    run(source, direct)
+    assert everything(there) == everything(source)
+    assert (sent.manifests, sent.referrers) == (fetched.manifests, fetched.referrers) == (9, 6)
+    assert (tmp_path / "back.tar").read_bytes() == (tmp_path / "direct.tar").read_bytes()
+
+
+def test_nothing_is_sent_twice(registry: EvilRegistry, source: LayoutStore) -> None:
+    run(source, store_at(registry, "acme/tip"))
+    before = len(registry.seen)
+
+    assert run(source, store_at(registry, "acme/tip")).sent == 0
+    assert {seen.method for seen in registry.seen[before:]} <= {"GET", "HEAD"}
+
+
+def test_another_repository_takes_blobs_over(registry: EvilRegistry, source: LayoutStore) -> None:
+    first, second = store_at(registry, "acme/tip"), store_at(registry, "mirror/tip")
+    run(source, first)
+    before = len(registry.seen)
+
+    done = run(first, second)
+    assert done.sent == 0
+    assert everything(second) == everything(source)
+    assert not any(
+        seen.method == "GET" and "/blobs/" in seen.path for seen in registry.seen[before:]
+    )
+
+
+def test_from_one_registry_to_another(registry: EvilRegistry, source: LayoutStore) -> None:
+    run(source, store_at(registry, "acme/tip"))
+    with EvilRegistry(referrers=False) as other:
+        run(store_at(registry, "acme/tip"), store_at(other, "mirror/tip"))
+
+        assert everything(store_at(other, "mirror/tip")) == everything(source)
+
+
+def test_wrong_bytes_reach_nobody(
+    registry: EvilRegistry, source: LayoutStore, tmp_path: Path
+) -> None:
+    run(source, store_at(registry, "acme/tip"))
+    wrong = Descriptor.of(b"wasm 1" * 100_000, "application/wasm")
+    registry.blobs[wrong.digest] = b"WASM 1" * 100_000
+    layout, archive = LayoutStore(tmp_path / "l"), ArchiveStore(tmp_path / "out" / "a.tar")
+
+    for target in (layout, archive):
+        with pytest.raises(MinisealError) as error:
+            run(store_at(registry, "acme/tip"), target)
+        assert error.value.code == "digest-mismatch"
+    assert layout.tags() == {}
+    assert not layout.has(wrong)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_registry_that_loses_blobs_gets_no_tag(
+    registry: EvilRegistry, source: LayoutStore
+) -> None:
+    registry.swallow = True
+
+    with pytest.raises(MinisealError) as error:
+        run(source, store_at(registry, "acme/tip"))
+    assert error.value.code in {"copy-incomplete", "registry-refused", "registry-malformed"}
+    assert TAG not in registry.manifests
+
+
+def test_a_copy_that_failed_goes_on(registry: EvilRegistry, source: LayoutStore) -> None:
+    registry.lie("PUT", "/manifests/", lambda asked: asked.reply(403, b"{}"), times=1)
+    with pytest.raises(MinisealError):
+        run(source, store_at(registry, "acme/tip"))
+    assert uploads(registry, "acme/tip")
+    before = len(registry.seen)
+
+    done = run(source, store_at(registry, "acme/tip"))
+    assert done.sent == 0
+    assert not any(seen.method == "POST" for seen in registry.seen[before:])
+    assert everything(store_at(registry, "acme/tip")) == everything(source)
+
+
+class TestCommands:
+    def test_push_discover_and_pull(
+        self, registry: EvilRegistry, source: LayoutStore, tmp_path: Path
+    ) -> None:
+        there = f"{registry.host}/acme/tip"
+        here = f"oci:{tmp_path / 'source'}:{TAG}"
+
+        pushed = call_miniseal("push", here, there, "--tag", "stable").ok()
+        assert sorted(pushed["tags"]) == [TAG, "stable"]
+        assert call_miniseal("discover", f"{there}:stable").ok()["subject"]["digest"] == (
+            source.resolve(TAG).digest
+        )
+        pulled = call_miniseal(
+            "pull", f"{there}:stable", f"oci-archive:{tmp_path / 'a.tar'}:{TAG}"
+        ).ok()
+        assert pulled["manifests"] == pushed["manifests"] == 9
+        assert everything(ArchiveStore(tmp_path / "a.tar")) == everything(source)
+
+    def test_all_tags_are_mirrored(
+        self, registry: EvilRegistry, source: LayoutStore, tmp_path: Path
+    ) -> None:
+        there = f"{registry.host}/acme/tip"
+        source.tag("stable", source.resolve(TAG))
+        call_miniseal("push", f"oci:{tmp_path / 'source'}", there, "--all").ok()
+
+        done = call_miniseal("copy", there, f"oci:{tmp_path / 'mirror'}", "--all").ok()
+        assert sorted(done["tags"]) == [TAG, "stable"]
+        assert everything(LayoutStore(tmp_path / "mirror")) == everything(source)
+
+    def test_a_tag_of_other_content_is_refused(
+        self, registry: EvilRegistry, source: LayoutStore, tmp_path: Path
+    ) -> None:
+        there = f"{registry.host}/acme/tip:{TAG}"
+        call_miniseal("push", f"oci:{tmp_path / 'source'}:{TAG}", there).ok()
+        part = Index.from_bytes(source.read(source.resolve(TAG), limit=MANIFEST_LIMIT)).manifests[0]
+        words = ("push", f"oci:{tmp_path / 'source'}@{part.digest}", there)
+
+        call_miniseal(*words).refused("tag-exists", 2)
+        call_miniseal(*words, "--force").ok()
+        assert store_at(registry, "acme/tip").resolve(TAG).digest == part.digest
+
+    def test_lists_are_repaired(
+        self, registry: EvilRegistry, source: LayoutStore, tmp_path: Path
+    ) -> None:
+        there = f"{registry.host}/acme/tip"
+        call_miniseal("push", f"oci:{tmp_path / 'source'}:{TAG}", there).ok()
+        part = Index.from_bytes(source.read(source.resolve(TAG), limit=MANIFEST_LIMIT)).manifests[0]
+
+        done = call_miniseal("repair", f"{there}@{part.digest}").ok()
+        (subject,) = [each for each in done["subjects"] if each["digest"] == part.digest]
+        assert (subject["before"], subject["after"]) == (2, 2)
