@@ -73,7 +73,10 @@ def uploads(registry: EvilRegistry, repository: str) -> list[str]:
 def test_all_goes_there_and_back(
     registry: EvilRegistry, source: LayoutStore, tmp_path: Path
 ) -> None:
-    there, archive = store_at(registry, "acme/tip"), ArchiveStore(tmp_path / "back.tar")
+    there, archive = (
+        store_at(registry.host, repository="acme/tip"),
+        ArchiveStore(tmp_path / "back.tar"),
+    )
     direct = ArchiveStore(tmp_path / "direct.tar")
 
     sent, fetched = run(source, there), run(there, archive)
@@ -84,45 +87,52 @@ def test_all_goes_there_and_back(
 
 
 def test_nothing_is_sent_twice(registry: EvilRegistry, source: LayoutStore) -> None:
-    run(source, store_at(registry, "acme/tip"))
+    run(source, store_at(registry.host, repository="acme/tip"))
     before = len(registry.seen)
 
-    assert run(source, store_at(registry, "acme/tip")).sent == 0
+    assert run(source, store_at(registry.host, repository="acme/tip")).sent == 0
     assert {seen.method for seen in registry.seen[before:]} <= {"GET", "HEAD"}
 
 
 def test_another_repository_takes_blobs_over(registry: EvilRegistry, source: LayoutStore) -> None:
-    first, second = store_at(registry, "acme/tip"), store_at(registry, "mirror/tip")
+    first, second = (
+        store_at(registry.host, repository="acme/tip"),
+        store_at(registry.host, repository="mirror/tip"),
+    )
     run(source, first)
+    registry.lie("HEAD", "/mirror/tip/blobs/", lambda asked: asked.reply(404, b""))
     before = len(registry.seen)
 
     done = run(first, second)
+    asked = registry.seen[before:]
     assert done.sent == 0
+    assert len([seen for seen in asked if "mount=sha256" in seen.path]) == done.blobs
+    assert not [seen for seen in asked if seen.method == "GET" and "/blobs/" in seen.path]
     assert everything(second) == everything(source)
-    assert not any(
-        seen.method == "GET" and "/blobs/" in seen.path for seen in registry.seen[before:]
-    )
 
 
 def test_from_one_registry_to_another(registry: EvilRegistry, source: LayoutStore) -> None:
-    run(source, store_at(registry, "acme/tip"))
+    run(source, store_at(registry.host, repository="acme/tip"))
     with EvilRegistry(referrers=False) as other:
-        run(store_at(registry, "acme/tip"), store_at(other, "mirror/tip"))
+        run(
+            store_at(registry.host, repository="acme/tip"),
+            store_at(other.host, repository="mirror/tip"),
+        )
 
-        assert everything(store_at(other, "mirror/tip")) == everything(source)
+        assert everything(store_at(other.host, repository="mirror/tip")) == everything(source)
 
 
 def test_wrong_bytes_reach_nobody(
     registry: EvilRegistry, source: LayoutStore, tmp_path: Path
 ) -> None:
-    run(source, store_at(registry, "acme/tip"))
+    run(source, store_at(registry.host, repository="acme/tip"))
     wrong = Descriptor.of(b"wasm 1" * 100_000, "application/wasm")
     registry.blobs[wrong.digest] = b"WASM 1" * 100_000
     layout, archive = LayoutStore(tmp_path / "l"), ArchiveStore(tmp_path / "out" / "a.tar")
 
     for target in (layout, archive):
         with pytest.raises(MinisealError) as error:
-            run(store_at(registry, "acme/tip"), target)
+            run(store_at(registry.host, repository="acme/tip"), target)
         assert error.value.code == "digest-mismatch"
     assert layout.tags() == {}
     assert not layout.has(wrong)
@@ -135,7 +145,7 @@ def test_a_registry_that_loses_blobs_gets_no_tag(
     registry.swallow = True
 
     with pytest.raises(MinisealError) as error:
-        run(source, store_at(registry, "acme/tip"))
+        run(source, store_at(registry.host, repository="acme/tip"))
     assert error.value.code in {"copy-incomplete", "registry-refused", "registry-malformed"}
     assert TAG not in registry.manifests
 
@@ -143,14 +153,14 @@ def test_a_registry_that_loses_blobs_gets_no_tag(
 def test_a_copy_that_failed_goes_on(registry: EvilRegistry, source: LayoutStore) -> None:
     registry.lie("PUT", "/manifests/", lambda asked: asked.reply(403, b"{}"), times=1)
     with pytest.raises(MinisealError):
-        run(source, store_at(registry, "acme/tip"))
+        run(source, store_at(registry.host, repository="acme/tip"))
     assert uploads(registry, "acme/tip")
     before = len(registry.seen)
 
-    done = run(source, store_at(registry, "acme/tip"))
+    done = run(source, store_at(registry.host, repository="acme/tip"))
     assert done.sent == 0
     assert not any(seen.method == "POST" for seen in registry.seen[before:])
-    assert everything(store_at(registry, "acme/tip")) == everything(source)
+    assert everything(store_at(registry.host, repository="acme/tip")) == everything(source)
 
 
 class TestCommands:
@@ -192,7 +202,7 @@ class TestCommands:
 
         call_miniseal(*words).refused("tag-exists", 2)
         call_miniseal(*words, "--force").ok()
-        assert store_at(registry, "acme/tip").resolve(TAG).digest == part.digest
+        assert store_at(registry.host, repository="acme/tip").resolve(TAG).digest == part.digest
 
     def test_lists_are_repaired(
         self, registry: EvilRegistry, source: LayoutStore, tmp_path: Path
