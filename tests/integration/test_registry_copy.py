@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kit.evilregistry import EvilRegistry, store_at
+from kit.evilregistry import Asked, EvilRegistry, store_at
 from kit.hostile import call_miniseal
 from miniseal.formats.errors import MinisealError
 from miniseal.formats.oci import (
@@ -100,7 +100,16 @@ def test_another_repository_takes_blobs_over(registry: EvilRegistry, source: Lay
         store_at(registry.host, repository="mirror/tip"),
     )
     run(source, first)
-    registry.lie("HEAD", "/mirror/tip/blobs/", lambda asked: asked.reply(404, b""))
+    looked: set[str] = set()
+
+    def lacks_it_at_first(asked: Asked) -> None:
+        if asked.path in looked:
+            asked.honest()
+        else:
+            looked.add(asked.path)
+            asked.reply(404)
+
+    registry.lie("HEAD", "/mirror/tip/blobs/", lacks_it_at_first)
     before = len(registry.seen)
 
     done = run(first, second)
