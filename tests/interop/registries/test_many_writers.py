@@ -48,7 +48,6 @@ sys.exit(sum(os.waitpid(child, 0)[1] != 0 for child in children))
 """
 
 
-@pytest.mark.parametrize("host", ["olareg", "distribution", "debian", "nginx"], indirect=True)
 def test_every_attachment_to_one_subject_is_kept(
     store: RegistryStore, host: Host, registries: Registries, clients: Clients
 ) -> None:

@@ -1,0 +1,90 @@
+"""Packages and evidence go from any store to any other, and arrive whole."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit.commands import Run
+from kit.exchange import Published
+from kit.layouts import tags
+from kit.registry_hosts import HOSTS, Host, Registries
+from miniseal.registry import LayoutStore, Store, open_store
+from miniseal.registry.remote import RegistryStore
+
+APP = "com.example.tip"
+Command = Callable[..., Run]
+
+
+def everything(store: Store) -> dict[str, set[str]]:
+    """What is attached to what the tags name."""
+    return {
+        tag: {found.digest, *(each.digest for each in store.referrers(found))}
+        for tag, found in store.tags().items()
+    }
+
+
+def test_there_and_back(
+    command: Command,
+    host: Host,
+    store: RegistryStore,
+    tip: Published,
+    tmp_path: Path,
+) -> None:
+    there, archive = f"{host.address}/{store.repository}", f"oci-archive:{tmp_path / 'a.tar'}"
+    again, back = f"{there}-again", f"oci:{tmp_path / 'back'}"
+    wanted = everything(LayoutStore(tip.layout))
+
+    command("push", "--all", f"oci:{tip.layout}", there).ok()
+    command("copy", "--all", there, again).ok()
+    command("pull", "--all", again, archive).ok()
+    command("copy", "--all", archive, back).ok()
+
+    assert everything(store) == wanted
+    assert everything(open_store(archive)) == wanted
+    assert everything(open_store(back)) == wanted
+    assert tags(tmp_path / "back") == tags(tip.layout)
+    policy = ("--policy", tip.policy / "policy.toml")
+    command("verify", f"{back}:{tip.tag}", "--app", APP, *policy).ok()
+
+
+@pytest.mark.parametrize("host", ["olareg"], indirect=True)
+@pytest.mark.parametrize("other", [name for name in HOSTS if name != "olareg"])
+def test_from_one_registry_to_another(
+    other: str,
+    command: Command,
+    host: Host,
+    store: RegistryStore,
+    registries: Registries,
+    tip: Published,
+) -> None:
+    target = HOSTS[other]
+    here, there = f"{host.address}/{store.repository}", f"{target.address}/{store.repository}"
+    variables = registries.variables(target)
+    plain = ("--plain-http", host.address)
+    command("push", "--all", f"oci:{tip.layout}", here).ok()
+
+    command("copy", "--all", *plain, here, there, env=variables).ok()
+
+    copied = RegistryStore(target.address, store.repository, access=registries.access(target))
+    assert everything(copied) == everything(LayoutStore(tip.layout))
+
+
+def test_one_package_with_its_evidence(
+    command: Command, host: Host, store: RegistryStore, tip: Published, tmp_path: Path
+) -> None:
+    reference = host.reference(store.repository, tip.tag)
+    layout = LayoutStore(tip.layout)
+    wanted = {each.digest for each in layout.referrers(layout.resolve(tip.tag))}
+    command("push", f"oci:{tip.layout}:{tip.tag}", reference).ok()
+
+    shown: dict[str, Any] = command("discover", reference).ok()
+    repaired = command("repair", reference).ok()
+    command("pull", host.reference(store.repository, tip.digest), f"oci:{tmp_path / 'one'}").ok()
+
+    assert {each["digest"] for each in shown["subject"]["referrers"]} == wanted
+    assert repaired
+    assert store.tags().keys() == {tip.tag}
+    pulled = LayoutStore(tmp_path / "one")
+    assert {each.digest for each in pulled.referrers(pulled.resolve(tip.digest))} == wanted
