@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-_BENCHMARKS = ("load_cold", "load_hot", "admission", "release", "rescan")
+_BENCHMARKS = ("load_cold", "load_hot", "admission", "release", "rescan", "registry")
 
 
 def main() -> None:
