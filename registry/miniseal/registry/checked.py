@@ -5,19 +5,55 @@ another store ends early rather than wrong.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from miniseal.formats.digest import DIGEST_MISMATCH, check_digest
 from miniseal.formats.oci import Descriptor
 
-__all__ = ["CHUNK", "checked"]
+__all__ = ["CHUNK", "Checked", "checked"]
 
 CHUNK = 256 * 1024
 """Bytes that stores read and write at a time."""
 
 
-def checked(chunks: Iterable[bytes], descriptor: Descriptor) -> Iterator[bytes]:
+class Checked(Iterator[bytes]):
+    """Chunks that are checked on their way; whoever gets them need not hash them again.
+
+    Attributes:
+        descriptor: of the content that all of them are.
+        started: whether a chunk was taken, so that the rest is not all.
+    """
+
+    __slots__ = ("_chunks", "descriptor", "started")
+
+    def __init__(self, chunks: Iterator[bytes], descriptor: Descriptor) -> None:
+        """Only for `checked`, which gives chunks that check themselves."""
+        self._chunks = chunks
+        self.descriptor = descriptor
+        self.started = False
+
+    def __next__(self) -> bytes:
+        """The next chunk."""
+        self.started = True
+        return next(self._chunks)
+
+    def watched(self, watch: Callable[[bytes], object]) -> "Checked":
+        """The same chunks, each shown to `watch` before it is handed out."""
+
+        def shown() -> Iterator[bytes]:
+            for chunk in self:
+                watch(chunk)
+                yield chunk
+
+        result = Checked(shown(), self.descriptor)
+        result.started = self.started
+        return result
+
+
+def checked(chunks: Iterable[bytes], descriptor: Descriptor) -> Checked:
     """The chunks of `descriptor`'s content, none of them empty; the last is held back.
+
+    What is checked for the same content already, and all of it, is given back as it is.
 
     Raises:
         FormatError: `digest-malformed`.
@@ -25,6 +61,14 @@ def checked(chunks: Iterable[bytes], descriptor: Descriptor) -> Iterator[bytes]:
             is too long.
     """
     check_digest(descriptor.digest)
+    if isinstance(chunks, Checked) and not chunks.started:
+        known = chunks.descriptor
+        if (known.digest, known.size) == (descriptor.digest, descriptor.size):
+            return chunks
+    return Checked(_checked(chunks, descriptor), descriptor)
+
+
+def _checked(chunks: Iterable[bytes], descriptor: Descriptor) -> Iterator[bytes]:
     what = f"content of {descriptor.digest}"
     running, size, held = hashlib.sha256(), 0, b""
     for chunk in chunks:

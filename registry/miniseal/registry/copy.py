@@ -17,6 +17,7 @@ from typing import Protocol, TypeVar
 from miniseal.formats.errors import Code, EnvironmentalError, FormatError, VerificationError
 from miniseal.formats.oci import MANIFEST_LIMIT, Descriptor
 from miniseal.registry.archive import ArchiveStore
+from miniseal.registry.checked import checked
 from miniseal.registry.graph import Graph, walk
 from miniseal.registry.remote import RegistryStore
 from miniseal.registry.store import CONTENT_MISSING, TAG_EXISTS, Content, Store, check_tag
@@ -202,16 +203,14 @@ class _Blobs:
             add(-told)  # of an attempt that failed
             told = 0
             with self._source.stream(blob) as chunks:
-                yield count(chunks)
+                yield checked(chunks, blob).watched(count)
 
-        def count(chunks: Iterator[bytes]) -> Iterator[bytes]:
+        def count(chunk: bytes) -> None:
             nonlocal told
-            for chunk in chunks:
-                if self._stopping.is_set():
-                    raise _Stopped
-                told += len(chunk)
-                add(len(chunk))
-                yield chunk
+            if self._stopping.is_set():
+                raise _Stopped
+            told += len(chunk)
+            add(len(chunk))
 
         if self._mount is None or not self._mount(blob):
             self._put(blob, content)

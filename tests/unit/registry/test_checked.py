@@ -2,12 +2,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from miniseal.formats.errors import VerificationError
+from miniseal.formats.errors import MinisealError, VerificationError
 from miniseal.formats.oci import Descriptor
 from miniseal.registry.checked import checked
 
 CHUNKS = (b"one", b"two", b"", b"three")
 CONTENT = Descriptor.of(b"".join(CHUNKS), "text/plain")
+ABC = Descriptor.of(b"abc", "text/plain")
 
 
 def until_refused(chunks: Iterator[bytes]) -> bytes:
@@ -41,3 +42,41 @@ def test_long_content_is_refused_when_it_gets_too_long() -> None:
             yield b"four"
 
     assert len(until_refused(checked(endless(), CONTENT))) <= CONTENT.size
+
+
+class TestOnce:
+    def test_what_is_checked_is_not_checked_again(self) -> None:
+        first = checked([b"ab", b"c"], ABC)
+
+        assert checked(first, ABC) is first
+        watched = first.watched(lambda _: None)
+        assert checked(watched, ABC) is watched
+
+    def test_the_rest_of_what_is_checked_is_not_all(self) -> None:
+        first = checked([b"ab", b"c"], ABC)
+        next(first)
+
+        with pytest.raises(MinisealError) as error:
+            list(checked(first, ABC))
+        assert error.value.code == "digest-mismatch"
+
+    def test_the_rest_of_what_is_watched_is_not_all(self) -> None:
+        first = checked([b"ab", b"c"], ABC)
+        next(first)
+
+        with pytest.raises(MinisealError) as error:
+            list(checked(first.watched(lambda _: None), ABC))
+        assert error.value.code == "digest-mismatch"
+
+    def test_what_is_checked_for_other_content_is_checked(self) -> None:
+        other = Descriptor.of(b"abd", "text/plain")
+
+        with pytest.raises(MinisealError) as error:
+            list(checked(checked([b"abc"], ABC), other))
+        assert error.value.code == "digest-mismatch"
+
+    def test_chunks_are_shown(self) -> None:
+        seen: list[bytes] = []
+
+        assert b"".join(checked([b"ab", b"c"], ABC).watched(seen.append)) == b"abc"
+        assert b"".join(seen) == b"abc"
