@@ -6,8 +6,8 @@ files on the same disk. Each client runs as a process of its own, into a reposit
 is not there yet. Ours writes files that survive a power cut (fsync), and checks what it has pushed
 before a tag names it; the others do neither.
 
-The large layout has 10,000 versions. One more is published, and one is resolved, by whole processes
-and in a process that runs; beside them the same in a layout of ten.
+The large layout has 10,000 versions with their evidence. One more is published, and one is
+resolved, by whole processes and in a process that runs; beside them the same in a layout of ten.
 """
 
 import json
@@ -40,9 +40,11 @@ from miniseal.formats.oci import (
     MANIFEST_TYPE,
     REF_NAME,
     Descriptor,
+    Index,
     Manifest,
 )
 from miniseal.registry import LayoutStore
+from miniseal.registry.referrers import fallback_tag
 from services import programs, unpacked
 
 __all__ = ["measure"]
@@ -267,9 +269,13 @@ def _publish(layout: Path, number: int) -> None:
 
 
 def _publish_many(layout: Path, versions: int) -> None:
-    """As if each had been published, without writing the index once for each."""
+    """As if each had been released, without writing the index once for each.
+
+    A release leaves six entries: three tags, and three lists of referrers, which are one here.
+    """
     store = LayoutStore(layout)
     store.put(EMPTY_CONFIG, EMPTY_CONFIG_TYPE)
+    nothing = store.put(Index(manifests=()).to_bytes(), INDEX_TYPE)
     blobs = layout / "blobs" / "sha256"
     entries: list[dict[str, object]] = []
     for number in range(versions):
@@ -277,20 +283,24 @@ def _publish_many(layout: Path, versions: int) -> None:
         manifest = _manifest(Descriptor.of(data, "text/plain"))
         described = Descriptor.of(manifest, MANIFEST_TYPE)
         for content in (data, manifest):
-            name = sha256(content).removeprefix("sha256:")
-            (blobs / name).write_bytes(content)
-        entries.append(
-            {
-                "mediaType": described.media_type,
-                "digest": described.digest,
-                "size": described.size,
-                "artifactType": "a/b",
-                "annotations": {REF_NAME: f"1.0.{number}"},
-            }
-        )
+            (blobs / sha256(content).removeprefix("sha256:")).write_bytes(content)
+        for form in ("", "-image", "-wasm"):
+            entries.append(_named(described, f"1.0.{number}{form}"))
+            name = fallback_tag(sha256(f"{number}{form}".encode()))
+            entries.append(_named(nothing, name))
     index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries}
     (layout / "index.json").write_text(json.dumps(index), encoding="utf-8")
-    assert len(store.tags()) == versions
+    assert len(store.tags()) == 3 * versions
+
+
+def _named(descriptor: Descriptor, name: str) -> dict[str, object]:
+    return {
+        "mediaType": descriptor.media_type,
+        "digest": descriptor.digest,
+        "size": descriptor.size,
+        "artifactType": "application/vnd.wasm.config.v0+json",
+        "annotations": {REF_NAME: name},
+    }
 
 
 def _manifest(layer: Descriptor) -> bytes:

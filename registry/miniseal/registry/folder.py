@@ -13,11 +13,11 @@ from typing import BinaryIO, Protocol, Self
 from miniseal.formats.digest import DIGEST_MISMATCH, check_content, check_digest
 from miniseal.formats.errors import FormatError, MinisealError
 from miniseal.formats.members import Members
-from miniseal.formats.oci import MANIFEST_LIMIT, Descriptor
+from miniseal.formats.oci import Descriptor
 from miniseal.formats.strictjson import TOO_LARGE, canonical, loads
 from miniseal.registry.checked import CHUNK, checked
 from miniseal.registry.files import LAYOUT_MALFORMED, TEMPORARY, Folder, storage
-from miniseal.registry.index import LayoutIndex
+from miniseal.registry.index import INDEX_LIMIT, LayoutIndex
 from miniseal.registry.lock import LOCK
 from miniseal.registry.store import CONTENT_MISSING
 
@@ -144,7 +144,7 @@ class LayoutFolder:
             EnvironmentalError: `storage-failed`.
         """
         try:
-            data = _read(self._root, _INDEX, MANIFEST_LIMIT)
+            data = _read(self._root, _INDEX, INDEX_LIMIT)
         except FileNotFoundError as error:
             raise LAYOUT_MALFORMED(f"{self._root.path} lacks {_INDEX}") from error
         known = self.memory.index

@@ -10,12 +10,15 @@ from dataclasses import dataclass, replace
 
 from miniseal.formats.errors import FormatError
 from miniseal.formats.members import Members
-from miniseal.formats.oci import INDEX_TYPE, MANIFEST_LIMIT, REF_NAME, Descriptor
+from miniseal.formats.oci import INDEX_TYPE, REF_NAME, Descriptor
 from miniseal.formats.strictjson import TOO_LARGE, loads
 from miniseal.registry.files import LAYOUT_MALFORMED
 from miniseal.registry.store import is_content_tag
 
-__all__ = ["Entry", "LayoutIndex"]
+__all__ = ["INDEX_LIMIT", "Entry", "LayoutIndex"]
+
+INDEX_LIMIT = 32 * 1024 * 1024
+"""Bytes of an `index.json`: of twenty thousand releases, each of which is six entries."""
 
 _TIGHT = (",", ":")
 
@@ -80,7 +83,7 @@ class LayoutIndex:
             FormatError: `layout-malformed`.
         """
         try:
-            value = loads(data, limit=MANIFEST_LIMIT, what="index.json", floats=True)
+            value = loads(data, limit=INDEX_LIMIT, what="index.json", floats=True)
             members = Members(value, "index.json", LAYOUT_MALFORMED)
             members.integer("schemaVersion", least=2, most=2)
             entries = tuple(
@@ -107,11 +110,11 @@ class LayoutIndex:
         # as long.
         text = json.dumps({**self.others, "manifests": values}, sort_keys=True, separators=_TIGHT)
         data = text.encode("ascii")
-        if len(data) > MANIFEST_LIMIT:
+        if len(data) > INDEX_LIMIT:
             raise TOO_LARGE(
                 "index.json is full",
                 found=f"{len(data)} bytes",
-                expected=f"at most {MANIFEST_LIMIT}",
+                expected=f"at most {INDEX_LIMIT}",
                 hint="use another layout, or remove tags that are not needed",
             )
         return data

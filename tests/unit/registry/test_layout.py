@@ -19,6 +19,7 @@ from miniseal.formats.oci import (
     Index,
 )
 from miniseal.registry import LayoutStore
+from miniseal.registry.index import INDEX_LIMIT
 
 Make = Callable[..., bytes]
 Entries = Callable[[], list[dict[str, object]]]
@@ -617,12 +618,28 @@ class TestTags:
         assert store.resolve("1.0.4999") == descriptor
         assert len(store.tags()) == 5000
 
+    def test_thousands_of_releases_with_their_evidence_are_read(
+        self, path: Path, store: LayoutStore, manifest: Make
+    ) -> None:
+        descriptor = store.put_manifest(manifest())
+        names = [f"{number:064x}" for number in range(20_000)]
+        listed = [
+            {**descriptor.to_json(), "annotations": {REF_NAME: f"sha256-{name}"}} for name in names
+        ]
+        document = {"schemaVersion": 2, "manifests": listed}
+        (path / "index.json").write_text(json.dumps(document))
+        assert (path / "index.json").stat().st_size > MANIFEST_LIMIT
+
+        store.tag("1.0.0", descriptor)
+
+        assert store.resolve("1.0.0") == descriptor
+
     def test_full_index_json_is_not_made_unreadable(
         self, path: Path, store: LayoutStore, manifest: Make
     ) -> None:
         descriptor = store.put_manifest(manifest())
         document: dict[str, object] = {"schemaVersion": 2, "manifests": []}
-        document |= {"x": "y" * (MANIFEST_LIMIT - 100)}
+        document |= {"x": "y" * (INDEX_LIMIT - 100)}
         (path / "index.json").write_text(json.dumps(document))
 
         with pytest.raises(MinisealError, match="full") as error:
