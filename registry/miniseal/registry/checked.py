@@ -24,18 +24,27 @@ class Checked(Iterator[bytes]):
         started: whether a chunk was taken, so that the rest is not all.
     """
 
-    __slots__ = ("_chunks", "descriptor", "started")
+    __slots__ = ("_chunks", "_error", "descriptor", "started")
 
     def __init__(self, chunks: Iterator[bytes], descriptor: Descriptor) -> None:
         """Only for `checked`, which gives chunks that check themselves."""
         self._chunks = chunks
         self.descriptor = descriptor
         self.started = False
+        self._error: Exception | None = None
 
     def __next__(self) -> bytes:
-        """The next chunk."""
+        """The next chunk; after an error nothing but that error, never a clean end."""
         self.started = True
-        return next(self._chunks)
+        if self._error is not None:
+            raise self._error
+        try:
+            return next(self._chunks)
+        except StopIteration:
+            raise
+        except Exception as error:
+            self._error = error
+            raise
 
     def watched(self, watch: Callable[[bytes], object]) -> "Checked":
         """The same chunks, each shown to `watch` before it is handed out."""

@@ -80,3 +80,12 @@ class TestOnce:
 
         assert b"".join(checked([b"ab", b"c"], ABC).watched(seen.append)) == b"abc"
         assert b"".join(seen) == b"abc"
+
+
+def test_who_goes_on_after_a_refusal_meets_it_again() -> None:
+    chunks = checked([b"other"], Descriptor.of(b"bytes", "text/plain"))
+
+    for _ in range(2):
+        with pytest.raises(VerificationError) as error:
+            next(chunks)
+        assert error.value.code == "digest-mismatch"
