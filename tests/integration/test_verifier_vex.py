@@ -281,7 +281,7 @@ class TestWhatIsInstalled:
 
         admission = scene.verifier().install(APP, scene.repository, "1.0.0")
 
-        assert len(admission.evidence) == 6
+        assert len(admission.evidence) == 7  # the host's own summary among them
         assert admission.expires > "2026-11-23"
 
 
