@@ -69,7 +69,7 @@ class TestOnce:
         assert error.value.code == "digest-mismatch"
 
     def test_what_is_checked_for_other_content_is_checked(self) -> None:
-        other = Descriptor.of(b"abd", "text/plain")
+        other = Descriptor.of(b"abe", "text/plain")
 
         with pytest.raises(MinisealError) as error:
             list(checked(checked([b"abc"], ABC), other))
