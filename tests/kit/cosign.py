@@ -12,7 +12,7 @@ __all__ = ["Cosign", "Said"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """How cosign ended."""
+    """How a program ended."""
 
     words: tuple[str, ...]
     exit_code: int
@@ -22,13 +22,13 @@ class Said:
     def ok(self) -> str:
         """What it printed, where it had to succeed."""
         assert self.exit_code == 0, (
-            f"cosign {self.words} ended with {self.exit_code}\n{self.stdout}\n{self.stderr}"
+            f"{self.words} ended with {self.exit_code}\n{self.stdout}\n{self.stderr}"
         )
         return self.stdout
 
     def refused(self, why: str) -> None:
         """It had to refuse, for this reason."""
-        assert self.exit_code != 0, f"cosign {self.words} succeeded\n{self.stdout}"
+        assert self.exit_code != 0, f"{self.words} succeeded\n{self.stdout}"
         assert why in self.stderr, self.stderr
 
 

@@ -1,31 +1,14 @@
 """Other clients of registries, as tests run them: where the registries are, with their password."""
 
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
+from kit.cosign import Said
 from kit.registry_hosts import Registries
 
 __all__ = ["Client", "Clients", "Said"]
 
 _SECONDS = 120
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """How a client ended."""
-
-    words: tuple[str, ...]
-    exit_code: int
-    stdout: str
-    stderr: str
-
-    def ok(self) -> str:
-        """What it printed, where it had to succeed."""
-        assert self.exit_code == 0, (
-            f"{self.words} ended with {self.exit_code}\n{self.stdout}\n{self.stderr}"
-        )
-        return self.stdout
 
 
 class Client:

@@ -8,11 +8,13 @@ same interpreter.
 import json
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
 
-from kit.packages import APP, Scene, package
+from kit.packages import APP, Scene, bundle, key, package, scai
+from miniseal.formats.digest import sha256
 
 ROOT = Path(__file__).parents[2]
 ROOTS = sorted(str(folder.parent) for folder in ROOT.glob("*/miniseal"))
@@ -121,3 +123,46 @@ def test_the_allowed_standard_modules_are_light(standard: set[str]) -> None:
 
 def test_the_report_sees_a_heavy_import() -> None:
     assert FORBIDDEN & loaded("import dataclasses, tempfile") >= {"dataclasses", "tempfile"}
+
+
+KEY_BUNDLE = """
+import site
+site.addsitedir(sys.argv[3])
+before = set(sys.modules)
+from miniseal.formats.bundle import BUNDLE_MALFORMED, Bundle
+from miniseal.verifier.signatures.keys import PublicKey
+with open(sys.argv[1], "rb") as key, open(sys.argv[2], "rb") as bundle:
+    public = PublicKey.from_pem(key.read(), what="key", code=BUNDLE_MALFORMED)
+    assert public.verifies(Bundle.from_bytes(bundle.read()).envelope)
+"""
+ADMIT = """
+import site
+site.addsitedir(sys.argv[5])
+from miniseal.verifier import Verifier
+app_id, policy, state, now = sys.argv[1:5]
+Verifier.open(policy, state=state, clock=lambda: float(now)).readmit(app_id)
+"""
+
+
+def _of_others(modules: set[str]) -> set[str]:
+    """Other people's packages among modules, by their top-level names."""
+    return {name.partition(".")[0] for name in modules} - sys.stdlib_module_names - {"miniseal"}
+
+
+def test_checking_a_key_bundle_adds_cryptography_and_nothing_else(tmp_path: Path) -> None:
+    public, data = tmp_path / "key.pub", tmp_path / "bundle.json"
+    public.write_bytes(key("acme").public_pem)
+    data.write_bytes(bundle(*scai(), [sha256(b"a package")]))
+
+    modules = loaded(KEY_BUNDLE, public, data, sysconfig.get_path("purelib"))
+
+    assert _of_others(modules) == {"_cffi_backend", "_openssl", "cryptography"}
+
+
+def test_an_admission_by_keys_loads_nothing_for_keyless_signatures_or_layouts(
+    hosting: tuple[str | Path, ...],
+) -> None:
+    modules = loaded(ADMIT, *hosting, sysconfig.get_path("purelib"))
+
+    assert {"cryptography", "pydantic"} <= _of_others(modules)
+    assert not {"in_toto", "securesystemslib", "sigstore", "tuf"} & _of_others(modules)

@@ -32,11 +32,6 @@ from miniseal.verifier.vex import Identity, Suppressed
 
 _R = TypeVar("_R")
 
-_BUILD: tuple[type, ...] = (Provenance,)
-_SCAN: tuple[type, ...] = (Vulns, Document)
-_REBUILD: tuple[type, ...] = (Provenance, TestResult)
-_PUBLISHED: tuple[type, ...] = (Provenance, CosignSignature)
-
 __all__ = ["Case", "Relied", "Requirement", "check_required", "requirements", "together"]
 
 
@@ -81,13 +76,11 @@ class Requirement:
     Attributes:
         name: of the table in the policy, or `publishers`.
         kinds: of predicates that it is about.
-        signers: whose statements count.
         check: what it rests on; raises a VerificationError where it is not met.
     """
 
     name: str
     kinds: tuple[type, ...]
-    signers: tuple[str, ...]
     check: Callable[[], Relied]
 
 
@@ -109,34 +102,27 @@ def _requirements(case: Case) -> Iterator[Requirement]:
     require = case.namespace.require
     if (build := require.provenance) is not None:
         check = _bound(_provenance, build, case)
-        yield Requirement(name="provenance", kinds=_BUILD, signers=build.signers, check=check)
+        yield Requirement(name="provenance", kinds=(Provenance,), check=check)
     if (bill := require.sbom) is not None:
-        check = _bound(_sbom, bill, case)
-        yield Requirement(name="sbom", kinds=(Sbom,), signers=bill.signers, check=check)
+        yield Requirement(name="sbom", kinds=(Sbom,), check=_bound(_sbom, bill, case))
     if (scan := require.vulnerabilities) is not None:
         check = _bound(_vulnerabilities, scan, case)
-        names = (*scan.signers, *scan.vex_signers)
-        yield Requirement(name="vulnerabilities", kinds=_SCAN, signers=names, check=check)
+        yield Requirement(name="vulnerabilities", kinds=(Vulns, Document), check=check)
     if (results := require.checks) is not None:
-        check = _bound(_results, results, case)
-        yield Requirement(name="checks", kinds=(TestResult,), signers=results.signers, check=check)
+        yield Requirement(name="checks", kinds=(TestResult,), check=_bound(_results, results, case))
     if (report := require.capabilities) is not None:
         check = _bound(_capabilities, report, case)
-        yield Requirement(name="capabilities", kinds=(Scai,), signers=report.signers, check=check)
+        yield Requirement(name="capabilities", kinds=(Scai,), check=check)
     if (others := require.rebuilders) is not None:
         check = _bound(_rebuilders, others, case)
-        yield Requirement(name="rebuilders", kinds=_REBUILD, signers=others.signers, check=check)
+        yield Requirement(name="rebuilders", kinds=(Provenance, TestResult), check=check)
     if (summary := require.verification) is not None:
         check = _bound(_verification, summary, case)
-        names = tuple(dict.fromkeys(each.signer for each in summary.verifiers))
-        yield Requirement(name="verification", kinds=(Vsa,), signers=names, check=check)
+        yield Requirement(name="verification", kinds=(Vsa,), check=check)
     if (layout := require.layout) is not None:
-        check = _bound(_layout, layout, case)
-        names = tuple(dict.fromkeys(layout.functionaries.values()))
-        yield Requirement(name="layout", kinds=(Link,), signers=names, check=check)
+        yield Requirement(name="layout", kinds=(Link,), check=_bound(_layout, layout, case))
     check = _bound(_publishers, case.namespace, case)
-    names = case.namespace.publishers
-    yield Requirement(name="publishers", kinds=_PUBLISHED, signers=names, check=check)
+    yield Requirement(name="publishers", kinds=(Provenance, CosignSignature), check=check)
 
 
 def _bound(check: Callable[[_R, Case], Relied], rule: _R, case: Case) -> Callable[[], Relied]:
