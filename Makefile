@@ -29,8 +29,9 @@ test: setup ## every test, in parallel; what they run beside them is built meanw
 services: setup ## what the tests run beside them: Debian packages, a Sigstore, a Dagger engine, ...
 	@$(SERVICES)
 
-check: setup ## lint, types, architecture, dependencies, spelling, generated docs
+check: setup ## lint, types, architecture, dependencies, spelling, generated docs, workflows
 	ruff check . && ruff format --check . && mypy && pyright && lint-imports && deptry . && codespell && python docs/generate.py --check
+	cd tests && python -m services.lint
 
 bench: setup ## ratios against a floor or a peer in one run, from an installed wheel
 	python tests/benchmarks/run.py

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from services.golang import GoPrograms
 
-__all__ = ["DAGGER", "DAGGER_VERSION", "REGISTRIES", "SIGSTORE"]
+__all__ = ["ACT", "ACTIONLINT", "DAGGER", "DAGGER_VERSION", "REGISTRIES", "SIGSTORE"]
 
 DAGGER_VERSION = "v0.21.8"
 
@@ -12,6 +12,16 @@ _HERE = Path(__file__).parent
 _DAGGER = "github.com/dagger/dagger"
 _SIGSTORE = "github.com/sigstore"
 _OWN = "miniseal.dev/tests/services/sigstore"
+
+ACT = GoPrograms(name="act", source=_HERE / "actions", packages={"github.com/nektos/act": "act"})
+"""Runs GitHub workflows; see actions/README.md."""
+
+ACTIONLINT = GoPrograms(
+    name="actionlint",
+    source=_HERE / "actions",
+    packages={"github.com/rhysd/actionlint/cmd/actionlint": "actionlint"},
+)
+"""Checks GitHub workflows: all that `make check` needs of these programs."""
 
 DAGGER = GoPrograms(
     name="dagger",

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 __all__ = ["PACKAGES", "apt_get", "install", "missing", "say"]
@@ -20,6 +20,7 @@ PACKAGES = {
     "iptables": "iptables",
     "opensc": "pkcs11-tool",
     "runc": "runc",
+    "shellcheck": "shellcheck",  # actionlint runs it
     "slirp4netns": "slirp4netns",
     "softhsm2": "softhsm2-util",
     "util-linux": "setpriv",
@@ -35,13 +36,14 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def missing() -> list[str]:
-    """The packages whose program is not there."""
+def missing(among: Collection[str] = ()) -> list[str]:
+    """The packages whose program is not there, of these or of all."""
     path = f"{os.environ.get('PATH', os.defpath)}:{_SBIN}"
     return [
         package
         for package, shows in PACKAGES.items()
-        if not (Path(shows).exists() if "/" in shows else shutil.which(shows, path=path))
+        if (not among or package in among)
+        and not (Path(shows).exists() if "/" in shows else shutil.which(shows, path=path))
     ]
 
 
@@ -57,7 +59,7 @@ def install(packages: Sequence[str]) -> None:
     if os.geteuid() != 0:
         raise SystemExit(f"as root: apt-get install --no-install-recommends {words}")
     apt_get("install", "--no-install-recommends", *packages)
-    if left := missing():
+    if left := missing(packages):
         raise SystemExit(f"apt-get has not installed {' '.join(left)}")
 
 
