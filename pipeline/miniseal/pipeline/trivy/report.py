@@ -3,6 +3,8 @@
 Random identifiers and times of the report are dropped, so the same scan reads the same twice.
 """
 
+from collections.abc import Mapping
+
 from miniseal.formats import strictjson
 from miniseal.formats.errors import Code, FormatError, MinisealError
 from miniseal.formats.members import Members
@@ -59,26 +61,39 @@ def _scan(results: list[Members], version: str) -> Scan:
     checked: set[str] = set()
     for result in results:
         target = _text(result, "Target")
-        findings |= {_finding(item, target) for item in _list(result, "Vulnerabilities")}
+        found = _list(result, "Vulnerabilities")
+        lines = _lines(_list(result, "Packages")) if found else {}
+        findings |= {_finding(item, target, lines) for item in found}
         secrets |= {_secret(item, target) for item in _list(result, "Secrets")}
         licenses |= {_license(item, target) for item in _list(result, "Licenses")}
         failed = (item for item in _list(result, "Misconfigurations") if _failed(item))
         misconfigurations |= {_misconfiguration(item, target) for item in failed}
         packages |= {_package(item, target) for item in _list(result, "Packages")}
         checked |= {target} if _text(result, "Class") == "config" else set()
-    found = (findings, secrets, licenses, misconfigurations, packages)
+    every = (findings, secrets, licenses, misconfigurations, packages)
     return Scan(
         findings=unique(findings),
         secrets=unique(secrets),
         licenses=unique(licenses),
         misconfigurations=unique(misconfigurations),
         packages=unique(packages),
-        targets=unique(checked | {item.target for items in found for item in items}),
+        targets=unique(checked | {item.target for items in every for item in items}),
         version=version,
     )
 
 
-def _finding(item: Members, target: str) -> Finding:
+def _lines(packages: list[Members]) -> dict[str, int]:
+    """The first line of each package in its lock file, by what the report calls it."""
+    lines: dict[str, int] = {}
+    for item in packages:
+        places = [_line(place) for place in _list(item, "Locations")]
+        name = _identifier(item, "Identifier")
+        if name and places:
+            lines[name] = min(places)
+    return lines
+
+
+def _finding(item: Members, target: str, lines: Mapping[str, int]) -> Finding:
     return Finding(
         id=item.string("VulnerabilityID"),
         severity=_severity(item),
@@ -87,6 +102,7 @@ def _finding(item: Members, target: str) -> Finding:
         installed=_text(item, "InstalledVersion"),
         fixed=_text(item, "FixedVersion"),
         target=_text(item, "PkgPath") or target,
+        line=lines.get(_identifier(item, "PkgIdentifier"), 0),
     )
 
 
@@ -119,6 +135,7 @@ def _misconfiguration(item: Members, target: str) -> Misconfiguration:
         id=item.string("ID"),
         title=_text(item, "Title")[:_NAME_LIMIT],
         severity=_severity(item),
+        line=_line(item.child("CauseMetadata")) if "CauseMetadata" in item else 0,
     )
 
 
@@ -140,6 +157,16 @@ def _severity(item: Members) -> str:
 
 def _purl(item: Members, name: str) -> str:
     return _text(item.child(name), "PURL") if name in item else ""
+
+
+def _identifier(item: Members, name: str) -> str:
+    """What the report calls a package by, the same wherever it speaks of it."""
+    return _text(item.child(name), "UID") if name in item else ""
+
+
+def _line(item: Members) -> int:
+    """Where something starts, or 0."""
+    return item.integer("StartLine", least=0) if "StartLine" in item else 0
 
 
 def _list(item: Members, name: str) -> list[Members]:

@@ -23,6 +23,7 @@ class Finding:
         installed: the version found.
         fixed: versions that do not have it, separated by commas, or empty.
         target: the file in which the package was found; empty in an SBOM.
+        line: where in that file the package stands, from 1; 0 where the scanner does not say.
     """
 
     target: str
@@ -32,6 +33,7 @@ class Finding:
     id: str
     severity: str
     fixed: str
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -96,12 +98,14 @@ class Misconfiguration:
         id: of the check, for example `DS-0002`.
         title: what it is about.
         severity: as for `Finding`.
+        line: where the setting is, from 1; 0 where it is missing, or of the whole file.
     """
 
     target: str
     id: str
     title: str
     severity: str
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

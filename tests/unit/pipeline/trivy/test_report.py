@@ -108,6 +108,38 @@ def test_a_check_that_failed_is_a_misconfiguration() -> None:
     assert scan.targets == ("Dockerfile", "clean")
 
 
+def test_a_misconfiguration_says_its_line_where_it_has_one() -> None:
+    failed = {"ID": "A", "Severity": "HIGH", "Status": "FAIL"}
+    placed = failed | {"ID": "B", "CauseMetadata": {"Provider": "Dockerfile", "StartLine": 4}}
+    missing = failed | {"ID": "C", "CauseMetadata": {"Provider": "Dockerfile"}}
+
+    scan = report.from_bytes(
+        document({"Target": "Dockerfile", "Misconfigurations": [failed, placed, missing]})
+    )
+
+    assert [(each.id, each.line) for each in scan.misconfigurations] == [
+        ("A", 0),
+        ("B", 4),
+        ("C", 0),
+    ]
+
+
+def test_a_vulnerability_has_the_line_of_its_package() -> None:
+    def package(uid: str, *lines: int) -> dict[str, object]:
+        places = [{"StartLine": line, "EndLine": line + 3} for line in lines]
+        return {"Name": uid, "Identifier": {"UID": uid}, "Locations": places}
+
+    found = [
+        VULNERABILITY | {"PkgName": uid, "PkgIdentifier": {"UID": uid}} for uid in ("a", "b", "c")
+    ]
+
+    scan = report.from_bytes(
+        document({"Packages": [package("a", 40, 7), package("b")], "Vulnerabilities": found})
+    )
+
+    assert [(each.name, each.line) for each in scan.findings] == [("a", 7), ("b", 0), ("c", 0)]
+
+
 def test_no_results_are_an_empty_scan() -> None:
     assert report.from_bytes(document(Results=None)) == Scan()
 
@@ -132,6 +164,14 @@ def test_no_results_are_an_empty_scan() -> None:
         document({"Target": "a", "Packages": [{"Name": "a", "Licenses": [1]}]}),
         document({"Target": "a", "Misconfigurations": [{"Status": "FAIL"}]}),
         document({"Target": "a", "Misconfigurations": [{"ID": "x", "Status": 1}]}),
+        document(
+            {
+                "Misconfigurations": [
+                    {"ID": "x", "Status": "FAIL", "CauseMetadata": {"StartLine": -1}}
+                ]
+            }
+        ),
+        document({"Vulnerabilities": [VULNERABILITY], "Packages": [{"Locations": [{}, 1]}]}),
         document()[:-1],
     ],
 )
