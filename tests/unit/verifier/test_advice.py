@@ -28,6 +28,34 @@ def test_a_keyless_signer_without_weak_spots_gets_no_warning() -> None:
     assert signer(PERSON) == ()
 
 
+def built(builder: str, signer: str = GITHUB) -> tuple[str, ...]:
+    """What is said about a builder of level 3 for which `ci` signs."""
+    text = keyless(signer).replace("[[namespace]]", f"{BUILDER.format(builder)}[[namespace]]", 1)
+    said = advice(text)
+    return tuple(line.removeprefix(f"builder {builder}: ") for line in said if "builder" in line)
+
+
+BUILDER = '[[builder]]\nid = "{}"\nsigners = ["ci"]\nlevel = 3\n\n'
+WORKFLOW = "https://github.com/acme/ci/.github/workflows/release.yml@refs/tags/v2"
+
+
+def test_a_workflow_that_signs_for_itself_gets_no_warning() -> None:
+    wide = GITHUB.replace("identity =", "identity_pattern =").replace("v2", "*")
+
+    assert built(WORKFLOW) == built(WORKFLOW, wide) == ()
+    assert built("https://builders.example/of-somebody@v1") == ()
+
+
+def test_a_builder_that_its_signer_cannot_be_is_warned_of() -> None:
+    assert built(WORKFLOW.replace("v2", "v1")) == ("ci is another, so its provenance never counts",)
+
+
+def test_a_workflow_for_which_a_key_signs_is_warned_of() -> None:
+    (line,) = advice(SCANNED.replace("https://builders.example/one@v1", WORKFLOW))
+
+    assert line == f"builder {WORKFLOW}: nothing shows that acme, a key, is that workflow"
+
+
 def test_an_expired_policy_is_warned_of() -> None:
     (line,) = advice(SCANNED, from_text("2027-03-01T00:00:00Z"))
 

@@ -14,6 +14,7 @@ from miniseal.formats.errors import Code, VerificationError
 from miniseal.formats.predicates.provenance import Provenance
 from miniseal.formats.predicates.test_result import TestResult
 from miniseal.verifier.checks.independent import distinct, is_publisher
+from miniseal.verifier.checks.provenance import names_its_workflow
 from miniseal.verifier.evidence import Collected, Evidence
 from miniseal.verifier.policy.model import Namespace, Rebuilders
 from miniseal.verifier.policy.policy import Policy
@@ -107,6 +108,8 @@ def _rebuilds(
                 reasons.append(f"{name} used the publisher's builder")
             elif not _is_known(builder, name, policy):
                 reasons.append(f"the policy knows no builder {builder} of {name}")
+            elif not names_its_workflow(evidence):
+                reasons.append(f"{name} is not the workflow {builder}")
             else:
                 made.setdefault(builder, {}).setdefault(evidence.signatory.id, evidence)
         for builder, by_key in made.items():

@@ -8,7 +8,12 @@ from collections.abc import Iterator
 
 from miniseal.formats.times import to_text
 from miniseal.verifier.policy import model
-from miniseal.verifier.policy.doubts import layout_doubts, signer_doubts, trust_doubts
+from miniseal.verifier.policy.doubts import (
+    builder_doubts,
+    layout_doubts,
+    signer_doubts,
+    trust_doubts,
+)
 from miniseal.verifier.policy.patterns import seconds
 from miniseal.verifier.policy.policy import Policy
 
@@ -32,6 +37,7 @@ def warnings(policy: Policy, *, now: int) -> tuple[str, ...]:
             for name, signer in document.signer.items()
             for text in signer_doubts(signer)
         ),
+        *builder_doubts(document),
         *trust_doubts(document),
         *(
             f"{each.apps}: {text}"

@@ -6,12 +6,18 @@ from miniseal.formats import layout as steps
 from miniseal.formats.errors import MinisealError
 from miniseal.formats.times import to_text
 from miniseal.verifier.checks.layout import open_layout
+from miniseal.verifier.checks.provenance import names_workflow
 from miniseal.verifier.policy.model import Document, Layout, Signer
-from miniseal.verifier.policy.patterns import is_email_pattern, seconds, text_matches
+from miniseal.verifier.policy.patterns import (
+    identity_matches,
+    is_email_pattern,
+    seconds,
+    text_matches,
+)
 from miniseal.verifier.policy.policy import Policy
 from miniseal.verifier.policy.values import is_plain
 
-__all__ = ["layout_doubts", "signer_doubts", "trust_doubts"]
+__all__ = ["builder_doubts", "layout_doubts", "signer_doubts", "trust_doubts"]
 
 _LONG = 14 * 86_400
 _BY_STRANGERS = ("pull_request", "pull_request_target", "issue_comment", "workflow_run")
@@ -62,6 +68,17 @@ def _source(signer: Signer) -> Iterator[str]:
         yield "self-hosted runners sign: whoever has such a machine has the identity"
     if signer.build_trigger in _BY_STRANGERS:
         yield f"{signer.build_trigger} lets strangers start what signs"
+
+
+def builder_doubts(document: Document) -> Iterator[str]:
+    """A line for each signer of a builder that is a workflow, and cannot be shown to be it."""
+    for builder in document.builder:
+        for name in builder.signers if names_workflow(builder.id) else ():
+            signer = document.signer[name]
+            if signer.keys:
+                yield f"builder {builder.id}: nothing shows that {name}, a key, is that workflow"
+            elif not identity_matches(signer.identity or signer.identity_pattern or "", builder.id):
+                yield f"builder {builder.id}: {name} is another, so its provenance never counts"
 
 
 def trust_doubts(document: Document) -> Iterator[str]:
