@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from miniseal.cli import access
+
 if TYPE_CHECKING:
     from miniseal.pipeline.steps.scan import ScanSettings
     from miniseal.pipeline.trivy.source import Source
@@ -21,8 +23,8 @@ database_option = click.option(
     "--vulnerability-db",
     "database",
     envvar="MINISEAL_VULNERABILITY_DB",
-    help="FOLDER, FOLDER@sha256:HEX or oci:DIR@sha256:HEX; trivy's own by default "
-    "[env: MINISEAL_VULNERABILITY_DB].",
+    help="FOLDER, FOLDER@sha256:HEX, HOST/NAME@sha256:HEX or oci:DIR@sha256:HEX; trivy's own by "
+    "default [env: MINISEAL_VULNERABILITY_DB].",
 )
 _OPTIONS = (
     trivy_option,
@@ -90,13 +92,14 @@ def database(text: str | None) -> "Source":
     """Where the vulnerability database is: as somebody wrote, or else where trivy keeps its own.
 
     Raises:
-        UsageError: `database-reference`, `reference-malformed`.
+        UsageError: `database-reference`, `reference-malformed`,
+            `credentials-incomplete`.
     """
     from miniseal.cli.workshop import cache_folder  # needs the extra `pipeline`
     from miniseal.pipeline.trivy.source import Folder, parse
 
     if text is not None:
-        return parse(text, cache=cache_folder() / "databases")
+        return parse(text, cache=cache_folder() / "databases", access=access.access())
     from platformdirs import user_cache_path
 
     named = os.environ.get("TRIVY_CACHE_DIR")

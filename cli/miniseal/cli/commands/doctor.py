@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from miniseal.cli import scanner
+from miniseal.cli import access, scanner
 from miniseal.cli.outcome import Outcome, Verb
 from miniseal.formats.errors import MinisealError
 
@@ -17,6 +17,7 @@ __all__ = ["command"]
 @click.command("doctor", cls=Verb, extra="pipeline")
 @scanner.trivy_option
 @scanner.database_option
+@access.options
 def command(trivy: Path | None, database: str | None) -> Outcome:
     """Look for what `miniseal release` needs: isolation, the scanner, its database, a cache.
 

@@ -8,12 +8,16 @@ import gzip
 import io
 import os
 import tarfile
+import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from miniseal.formats.errors import MinisealError
 from miniseal.formats.oci import TITLE, Descriptor, Manifest
+from miniseal.formats.strictjson import TOO_LARGE
 from miniseal.pipeline.trivy.database import DATABASE_INVALID, FILES, Database
 from miniseal.registry import Store
 
@@ -59,10 +63,15 @@ def unpack(store: Store, layer: Descriptor, folder: Path) -> None:
         EnvironmentalError: `content-missing`.
         OSError: the folder cannot be written.
     """
-    packed = store.read(layer, limit=_PACKED_LIMIT)
+    if layer.size > _PACKED_LIMIT:
+        raise TOO_LARGE(
+            "the packed database is too large",
+            found=f"{layer.size} bytes",
+            expected=f"at most {_PACKED_LIMIT}",
+        )
     written: list[str] = []
     try:
-        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as stream:
+        with _fetched(store, layer, folder) as file, gzip.GzipFile(fileobj=file) as stream:
             for member in _members(stream):
                 if member.name in written:
                     raise DATABASE_INVALID("the artifact has a file twice", found=member.name)
@@ -103,6 +112,16 @@ def push(store: Store, database: Database) -> Descriptor:
     )
     manifest = Manifest(artifact_type=_CONFIG_TYPE, config=config, layers=(titled,))
     return store.put_manifest(manifest.to_bytes())
+
+
+@contextmanager
+def _fetched(store: Store, layer: Descriptor, folder: Path) -> Generator[IO[bytes]]:
+    """All of the layer, checked, in a file without a name."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        with store.stream(layer) as chunks:
+            file.writelines(chunks)
+        file.seek(0)
+        yield file
 
 
 def _members(stream: gzip.GzipFile) -> Iterator[tarfile.TarInfo]:

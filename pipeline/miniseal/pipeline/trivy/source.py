@@ -1,18 +1,24 @@
 """Where a vulnerability database is taken from: a folder, or an OCI artifact that a digest names.
 
-    FOLDER                     as it is
-    FOLDER@sha256:HEX          if trivy.db has this digest
-    oci:DIR@sha256:HEX         the artifact with this manifest, unpacked into a cache
+    FOLDER                          as it is
+    FOLDER@sha256:HEX               if trivy.db has this digest
+    oci:DIR[:TAG]@sha256:HEX        the artifact with this manifest, unpacked into a cache
+    oci-archive:FILE[:TAG]@sha256:HEX
+    HOST/NAME[:TAG]@sha256:HEX      the same, of a registry
 
-What a tag names can be moved by others, so no artifact is taken by a tag. An unpacked artifact is
-kept under the digest of its layer, beside the digests that its files had then; damage is found by
-them, and what is damaged is unpacked again.
+Which of them it is, the text alone decides, never what is on the disk. What reads as a reference
+to a registry is one: a folder that is called so is written `./FOLDER`. What a tag names can be
+moved by others, so a tag says nothing, and the digest everything.
+
+An unpacked artifact is kept under the digest of its manifest, beside the digests that its files had
+then, and its store is not asked again. Damage is found by them, and what is damaged is unpacked
+again.
 """
 
 import contextlib
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -27,6 +33,7 @@ from miniseal.formats.errors import (
 from miniseal.formats.oci import MANIFEST_LIMIT
 from miniseal.formats.reference import Reference
 from miniseal.pipeline.trivy.database import DATABASE_MISSING, Database, file_digest
+from miniseal.registry import Access, open_store
 
 __all__ = ["DATABASE_NOT_PINNED", "DATABASE_REFERENCE", "Artifact", "Folder", "Source", "parse"]
 
@@ -41,8 +48,9 @@ DATABASE_REFERENCE = Code(
     "database-reference",
     UsageError,
     meaning="a vulnerability database in a store is not named by a digest",
-    cause="a tag, which can be moved, or nothing after the repository",
-    remedy="name it as oci:DIR@sha256:..",
+    cause="a tag alone, which others can move, or nothing after the repository; or a folder whose "
+    "name reads as a registry's",
+    remedy="name it as HOST/NAME@sha256:.. or oci:DIR@sha256:.., and a folder as ./FOLDER",
 )
 
 _NOTE = "digests"
@@ -99,10 +107,12 @@ class Artifact:
     Attributes:
         reference: to its manifest, by digest.
         cache: the folder in which artifacts are unpacked.
+        access: how a registry is reached.
     """
 
     reference: Reference
     cache: Path
+    access: Access = field(default_factory=Access)
 
     def open(self) -> Database:
         """The database, as it was unpacked before or is now.
@@ -112,13 +122,8 @@ class Artifact:
             FormatError: `database-invalid`, `too-large`.
             VerificationError: `digest-mismatch`.
         """
-        from miniseal.pipeline.trivy.artifact import layer_of, unpack  # seldom needed
-        from miniseal.registry import open_store
-
-        store = open_store(self.reference)
-        manifest = store.read(store.resolve(self.reference.digest or ""), limit=MANIFEST_LIMIT)
-        layer = layer_of(manifest)
-        kept = self.cache / layer.digest.removeprefix("sha256:")
+        digest = check_digest(self.reference.digest or "")
+        kept = self.cache / digest.removeprefix("sha256:")
         if (database := _kept(kept)) is not None:
             return database
         try:
@@ -126,41 +131,57 @@ class Artifact:
             with tempfile.TemporaryDirectory(dir=self.cache, prefix=".") as scratch:
                 fresh = Path(scratch) / "fresh"
                 fresh.mkdir()
-                unpack(store, layer, fresh)
+                self._unpack(digest, fresh)
                 (fresh / _NOTE).write_text(_note(Database.open(fresh)), encoding="ascii")
                 _put(fresh, kept, Path(scratch) / "damaged")
         except OSError as error:
             raise DATABASE_MISSING(f"the artifact cannot be unpacked: {error.strerror}") from error
         return Database.open(kept)
 
+    def _unpack(self, digest: str, folder: Path) -> None:
+        from miniseal.pipeline.trivy.artifact import layer_of, unpack  # seldom needed
 
-def parse(text: str, *, cache: Path) -> Folder | Artifact:
+        store = open_store(self.reference, self.access)
+        manifest = store.read(store.resolve(digest), limit=MANIFEST_LIMIT)
+        unpack(store, layer_of(manifest), folder)
+
+
+def parse(text: str, *, cache: Path, access: Access | None = None) -> Folder | Artifact:
     """Read what somebody wrote; what names a digest is never a folder that is called like it.
 
     Args:
         text: in one of the forms above.
         cache: for artifacts.
+        access: how registries are reached.
 
     Raises:
         UsageError: `database-reference`, `reference-malformed`.
     """
-    if text.startswith(("oci:", "oci-archive:")):
-        return Artifact(reference=_by_digest(Reference.parse(text)), cache=cache)
-    place, at, digest = text.rpartition("@sha256:")
-    if not at:
+    reference = _reference(text)
+    if reference is not None:
+        return Artifact(reference=reference, cache=cache, access=access or Access())
+    place, at, digest = text.rpartition("@")
+    if not at or "/" in digest or ":" not in digest:
         return Folder(path=Path(text))
     try:
-        return Folder(path=Path(place), digest=check_digest(f"sha256:{digest}"))
+        return Folder(path=Path(place), digest=check_digest(digest))
     except FormatError as error:
         raise DATABASE_REFERENCE("malformed digest of a database", found=error.found) from error
 
 
-def _by_digest(reference: Reference) -> Reference:
-    if reference.tag is not None or reference.digest is None:
+def _reference(text: str) -> Reference | None:
+    """What is no folder, by its digest."""
+    try:
+        reference = Reference.parse(text)
+    except UsageError:
+        if text.startswith(("oci:", "oci-archive:")):
+            raise
+        return None
+    if reference.digest is None:
         raise DATABASE_REFERENCE(
-            "a database is not taken by a tag",
-            found=str(reference)[:200],
-            expected=f"{reference.at()}@sha256:..",
+            "a database in a store is taken by its digest",
+            found=text[:200],
+            expected=f"{reference}@sha256:..",
         )
     return reference
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from fuzz.damage import damaged
 from fuzz.fuzz_scan import fuzz_layer
 from miniseal.formats.errors import MinisealError
-from miniseal.formats.oci import Manifest
+from miniseal.formats.oci import Descriptor, Manifest
 from miniseal.pipeline.trivy import artifact
 from miniseal.pipeline.trivy.database import Database, build
 from miniseal.pipeline.trivy.source import Artifact, Folder, parse
@@ -111,7 +111,12 @@ def test_a_folder_that_is_not_there_is_missing(tmp_path: Path, text: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["oci:layout", "oci:layout:2", f"oci:layout:2@{NONE}", "db@sha256:00"]
+    "text",
+    [
+        *("oci:layout", "oci:layout:2", "oci-archive:a.tar:2", "db@sha256:00"),
+        *("registry.example/db", "registry.example/db:2", "localhost/db", "registry:5000/a/db:2"),
+        *("registry.example/db@sha256:00", f"registry.example/db@{NONE.upper()}"),
+    ],
 )
 def test_a_database_that_is_not_named_by_a_digest_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(MinisealError) as error:
@@ -125,6 +130,50 @@ def test_a_malformed_reference_is_refused(tmp_path: Path) -> None:
         parse("oci:layout@sha256:xyz", cache=tmp_path)
 
     assert error.value.code == "reference-malformed"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("registry.example/db", "registry.example/db:2", "registry:5000/a/db", "localhost/db:2"),
+        *("127.0.0.1:5000/a/db", "[::1]:5000/db", "oci:layout", "oci:layout:2", "oci-archive:a:2"),
+    ],
+)
+def test_a_folder_does_not_decide_what_a_reference_is(
+    tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in (text, text.rpartition(":")[0], f"{text}@{NONE}"):
+        Path(name or "x").mkdir(parents=True, exist_ok=True)
+
+    found = parse(f"{text}@{NONE}", cache=tmp_path / "cache")
+
+    assert isinstance(found, Artifact)
+    assert str(found.reference) == f"{text}@{NONE}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("db", "a/db", "/a.b/db", "./registry.example/db", "../registry.example/db", ".cache/db"),
+        *("registry.example", "Registry.example/DB", "~/db", "localhost"),
+    ],
+)
+def test_what_is_no_reference_is_a_folder(tmp_path: Path, text: str) -> None:
+    assert parse(text, cache=tmp_path) == Folder(path=Path(text))
+    assert parse(f"{text}@{NONE}", cache=tmp_path) == Folder(path=Path(text), digest=NONE)
+
+
+def test_a_tag_beside_the_digest_says_nothing(
+    database: Database, store: LayoutStore, reference: str, tmp_path: Path
+) -> None:
+    other = stored(store, tarred(*FILES)).partition("@")[2]
+    store.tag("2", store.resolve(other))
+    place, at, digest = reference.rpartition("@")
+
+    found = parse(f"{place}:2{at}{digest}", cache=tmp_path / "cache").open()
+
+    assert found.digest == database.digest
 
 
 def test_an_archive_that_is_not_there_is_missing(tmp_path: Path) -> None:
@@ -149,6 +198,16 @@ def test_an_unpacked_artifact_is_used_again(reference: str, tmp_path: Path) -> N
 
     assert again == first
     assert (again.folder / "trivy.db").stat().st_ino == before.st_ino
+
+
+def test_what_is_unpacked_needs_no_store_any_more(
+    database: Database, reference: str, tmp_path: Path
+) -> None:
+    parse(reference, cache=tmp_path / "cache").open()
+    shutil.rmtree(tmp_path / "layout")
+
+    assert parse(reference, cache=tmp_path / "cache").open().digest == database.digest
+    assert refused(reference, tmp_path / "another") == "content-missing"
 
 
 def _cut(folder: Path) -> None:
@@ -235,6 +294,14 @@ def test_a_file_that_claims_to_be_huge_is_refused(store: LayoutStore, tmp_path: 
     layer = gzip.compress(info.tobuf())
 
     assert refused(stored(store, layer), tmp_path / "cache") == "database-invalid"
+
+
+def test_a_layer_that_is_too_large_is_not_fetched(store: LayoutStore, tmp_path: Path) -> None:
+    large = Descriptor(media_type=LAYER, digest=NONE, size=2**30 + 1)
+    config = store.put(b"{}", "application/vnd.aquasec.trivy.config.v1+json")
+    manifest = store.put_manifest(Manifest(config=config, layers=(large,)).to_bytes())
+
+    assert refused(f"oci:{store._path}@{manifest.digest}", tmp_path / "cache") == "too-large"
 
 
 @pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE])
