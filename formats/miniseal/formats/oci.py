@@ -19,6 +19,7 @@ __all__ = [
     "INDEX_TYPE",
     "MANIFEST_LIMIT",
     "MANIFEST_TYPE",
+    "MANIFEST_VALUES",
     "OCI_MALFORMED",
     "REF_NAME",
     "TITLE",
@@ -37,6 +38,10 @@ REF_NAME = "org.opencontainers.image.ref.name"
 TITLE = "org.opencontainers.image.title"
 MANIFEST_LIMIT = 4 * 1024 * 1024
 """Bytes; the bound that registries and clients agree on for manifests and indexes."""
+MANIFEST_VALUES = 200_000
+"""Of JSON in those bytes: more than forty thousand descriptors have."""
+_MOST_TYPE = 255
+"""Characters of a media type (RFC 6838, section 4.2)."""
 
 OCI_MALFORMED = Code(
     "oci-malformed",
@@ -90,7 +95,7 @@ class Descriptor:
     def from_members(cls, members: Members) -> "Descriptor":
         """Read a descriptor whose members are at hand; raises as `from_json`."""
         return cls(
-            media_type=members.string("mediaType"),
+            media_type=_type(members, "mediaType"),
             digest=members.digest("digest"),
             size=members.integer("size"),
             artifact_type=_artifact_type(members),
@@ -189,13 +194,15 @@ class Index:
 
 
 def _document(data: bytes, media_type: str, what: str, *, foreign: tuple[str, ...]) -> Members:
-    value = loads(data, limit=MANIFEST_LIMIT, what=what, floats=True)
+    value = loads(data, limit=MANIFEST_LIMIT, values=MANIFEST_VALUES, what=what, floats=True)
     members = Members(value, what, OCI_MALFORMED)
     members.integer("schemaVersion", least=2, most=2)
     # mediaType is only a SHOULD in the specification; what contradicts is refused.
     found = members.optional_string("mediaType")
     if found not in (None, media_type):
-        raise OCI_MALFORMED(f"document is not an OCI {what}", found=found, expected=media_type)
+        raise OCI_MALFORMED(
+            f"document is not an OCI {what}", found=repr(found)[:100], expected=media_type
+        )
     # One document that is a manifest to some clients and an index to others: GHSA-mc8v-mgrf-8f4v.
     for name in foreign:
         if name in members.values:
@@ -206,4 +213,13 @@ def _document(data: bytes, media_type: str, what: str, *, foreign: tuple[str, ..
 def _artifact_type(members: Members) -> str | None:
     # Some registries write an empty string for "none".
     empty = members.values.get("artifactType") == ""
-    return None if empty else members.optional_string("artifactType")
+    return _type(members, "artifactType") if "artifactType" in members and not empty else None
+
+
+def _type(members: Members, name: str) -> str:
+    found = members.string(name)
+    if len(found) > _MOST_TYPE:
+        raise OCI_MALFORMED(
+            f"{members.what}.{name} is too long for a media type", found=repr(found)[:60]
+        )
+    return found

@@ -9,7 +9,15 @@ import json
 
 from miniseal.formats.errors import Code, FormatError
 
-__all__ = ["JSON_MALFORMED", "MAX_DEPTH", "MAX_INTEGER", "TOO_LARGE", "canonical", "loads"]
+__all__ = [
+    "JSON_MALFORMED",
+    "MAX_DEPTH",
+    "MAX_INTEGER",
+    "TOO_LARGE",
+    "canonical",
+    "loads",
+    "most_values",
+]
 
 MAX_DEPTH = 32
 MAX_INTEGER = 2**53 - 1
@@ -30,7 +38,9 @@ TOO_LARGE = Code(
 )
 
 
-def loads(data: bytes, *, limit: int, what: str, floats: bool = False) -> object:
+def loads(
+    data: bytes, *, limit: int, what: str, floats: bool = False, values: int | None = None
+) -> object:
     """Parse one JSON document of at most `limit` bytes; `what` names it in errors.
 
     Args:
@@ -38,6 +48,8 @@ def loads(data: bytes, *, limit: int, what: str, floats: bool = False) -> object
         limit: the largest size accepted, in bytes.
         what: how errors call the document.
         floats: whether numbers with a fraction or an exponent are accepted (foreign formats only).
+        values: how many of them there may be, where `limit` is large: `{}` takes a hundred bytes of
+            memory. Commas in texts count too.
 
     Raises:
         FormatError: `too-large`, `json-malformed`.
@@ -45,6 +57,10 @@ def loads(data: bytes, *, limit: int, what: str, floats: bool = False) -> object
     if len(data) > limit:
         raise TOO_LARGE(
             f"{what} is too large", found=f"{len(data)} bytes", expected=f"at most {limit}"
+        )
+    if values is not None and (found := most_values(data)) > values:
+        raise TOO_LARGE(
+            f"{what} has too many values", found=f"about {found}", expected=f"at most {values}"
         )
     try:
         text = data.decode("utf-8")
@@ -60,6 +76,11 @@ def loads(data: bytes, *, limit: int, what: str, floats: bool = False) -> object
         reason = "too deeply nested" if isinstance(error, RecursionError) else str(error)
         raise JSON_MALFORMED(f"{what} is not strict JSON: {reason[:200]}") from error
     return value
+
+
+def most_values(data: bytes) -> int:
+    """How many values a document may have, by its bytes alone; never less than it has, but one."""
+    return sum(map(data.count, (b"{", b"[", b",")))
 
 
 def canonical(value: object) -> bytes:

@@ -11,14 +11,16 @@ from dataclasses import dataclass, replace
 from miniseal.formats.errors import FormatError
 from miniseal.formats.members import Members
 from miniseal.formats.oci import INDEX_TYPE, REF_NAME, Descriptor
-from miniseal.formats.strictjson import TOO_LARGE, loads
+from miniseal.formats.strictjson import TOO_LARGE, loads, most_values
 from miniseal.registry.files import LAYOUT_MALFORMED
 from miniseal.registry.store import is_content_tag
 
-__all__ = ["INDEX_LIMIT", "Entry", "LayoutIndex"]
+__all__ = ["INDEX_LIMIT", "INDEX_VALUES", "Entry", "LayoutIndex"]
 
 INDEX_LIMIT = 32 * 1024 * 1024
 """Bytes of an `index.json`: of twenty thousand releases, each of which is six entries."""
+INDEX_VALUES = 1_000_000
+"""Of JSON in those bytes, so that reading them takes no more memory than such an index does."""
 
 _TIGHT = (",", ":")
 
@@ -83,7 +85,9 @@ class LayoutIndex:
             FormatError: `layout-malformed`.
         """
         try:
-            value = loads(data, limit=INDEX_LIMIT, what="index.json", floats=True)
+            value = loads(
+                data, limit=INDEX_LIMIT, values=INDEX_VALUES, what="index.json", floats=True
+            )
             members = Members(value, "index.json", LAYOUT_MALFORMED)
             members.integer("schemaVersion", least=2, most=2)
             entries = tuple(
@@ -110,11 +114,11 @@ class LayoutIndex:
         # as long.
         text = json.dumps({**self.others, "manifests": values}, sort_keys=True, separators=_TIGHT)
         data = text.encode("ascii")
-        if len(data) > INDEX_LIMIT:
+        if len(data) > INDEX_LIMIT or most_values(data) > INDEX_VALUES:
             raise TOO_LARGE(
                 "index.json is full",
-                found=f"{len(data)} bytes",
-                expected=f"at most {INDEX_LIMIT}",
+                found=f"{len(data)} bytes, about {most_values(data)} values",
+                expected=f"at most {INDEX_LIMIT} bytes, {INDEX_VALUES} values",
                 hint="use another layout, or remove tags that are not needed",
             )
         return data

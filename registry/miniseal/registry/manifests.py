@@ -8,6 +8,7 @@ from miniseal.formats.oci import (
     INDEX_TYPE,
     MANIFEST_LIMIT,
     MANIFEST_TYPE,
+    MANIFEST_VALUES,
     OCI_MALFORMED,
     Descriptor,
     Index,
@@ -51,7 +52,9 @@ def find(folder: LayoutFolder, digest: str) -> Descriptor | None:
         return None
     data = folder.read(Descriptor(media_type="", digest=digest, size=size), limit=MANIFEST_LIMIT)
     try:
-        value = loads(data, limit=MANIFEST_LIMIT, what="manifest", floats=True)
+        value = loads(
+            data, limit=MANIFEST_LIMIT, values=MANIFEST_VALUES, what="manifest", floats=True
+        )
         media_type = Members(value, "manifest", OCI_MALFORMED).string("mediaType")
         return describe(data, media_type)[0]
     except FormatError:

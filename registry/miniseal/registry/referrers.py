@@ -15,11 +15,12 @@ from miniseal.formats.oci import (
     INDEX_TYPE,
     MANIFEST_LIMIT,
     MANIFEST_TYPE,
+    MANIFEST_VALUES,
     OCI_MALFORMED,
     Descriptor,
     Manifest,
 )
-from miniseal.formats.strictjson import canonical, loads
+from miniseal.formats.strictjson import canonical, loads, most_values
 
 __all__ = [
     "MOST_BYTES",
@@ -142,17 +143,19 @@ def _written(items: dict[str, object]) -> bytes:
         }
     )
     check_bounds(len(items), 0)
-    if len(data) > MANIFEST_LIMIT:
+    if len(data) > MANIFEST_LIMIT or most_values(data) > MANIFEST_VALUES:
         raise REFERRERS_LIMIT(
             "list of referrers is full",
-            found=f"{len(data)} bytes",
-            expected=f"at most {MANIFEST_LIMIT}",
+            found=f"{len(data)} bytes, about {most_values(data)} values",
+            expected=f"at most {MANIFEST_LIMIT} bytes, {MANIFEST_VALUES} values",
         )
     return data
 
 
 def _items(data: bytes) -> list[object]:
-    value = loads(data, limit=MANIFEST_LIMIT, what="list of referrers", floats=True)
+    value = loads(
+        data, limit=MANIFEST_LIMIT, values=MANIFEST_VALUES, what="list of referrers", floats=True
+    )
     members = Members(value, "list of referrers", OCI_MALFORMED)
     if members.optional_string("mediaType") not in {None, INDEX_TYPE}:
         raise OCI_MALFORMED("list of referrers is not an OCI index")

@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -244,3 +245,40 @@ def test_a_document_over_the_limit_is_refused(read: Any) -> None:
 @given(mutated(MANIFEST) | mutated(INDEX) | st.binary())
 def test_bytes_from_outside_are_read_or_refused(data: bytes) -> None:
     fuzz_one(data)
+
+
+@pytest.mark.parametrize("name", ["mediaType", "artifactType"])
+def test_a_media_type_has_a_bound(name: str) -> None:
+    assert Descriptor.from_json({**BLOB, name: "a/" + "b" * 253})
+    with pytest.raises(FormatError) as error:
+        Descriptor.from_json({**BLOB, name: "a/" + "b" * 254})
+
+    assert error.value.code == "oci-malformed"
+
+
+def test_the_wrong_type_is_shown_fit_for_a_screen() -> None:
+    hostile = "\x1b[2J\n::stop-commands::" + "a" * 1000
+
+    with pytest.raises(FormatError) as error:
+        Manifest.from_bytes(encode({**MANIFEST, "mediaType": hostile}))
+
+    assert str(error.value).isprintable()
+    assert len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize("item", [b"{}", b"[]", b'{"a":0}', b'{"a":' * 25 + b"0" + b"}" * 25])
+def test_little_text_does_not_become_much_memory(item: bytes) -> None:
+    start = encode(without(MANIFEST, "layers"))[:-1] + b', "layers":['
+    count = (MANIFEST_LIMIT - len(start) - 2) // (len(item) + 1)
+    data = start + b",".join([item] * count) + b"]}"
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(FormatError) as error:
+            Manifest.from_bytes(data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert error.value.code == "too-large"
+    assert peak < 1024 * 1024

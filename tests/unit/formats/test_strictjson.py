@@ -185,3 +185,14 @@ def test_what_json_cannot_hold_exactly_is_not_written(value: object) -> None:
 )
 def test_bytes_from_outside_are_read_or_refused(data: bytes) -> None:
     fuzz_one(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "most"), [(b"[1,2,3]", 3), (b'{"a":{},"b":[]}', 4), (b'[",,"]', 3), (b"1", 0)]
+)
+def test_values_are_counted_before_they_are_made(data: bytes, most: int) -> None:
+    assert loads(data, limit=100, what="document", values=most) == json.loads(data)
+    if most:
+        with pytest.raises(FormatError) as error:
+            loads(data, limit=100, what="document", values=most - 1)
+        assert error.value.code == "too-large"

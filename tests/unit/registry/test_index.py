@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from miniseal.formats.errors import MinisealError
 from miniseal.formats.oci import INDEX_TYPE, MANIFEST_TYPE, REF_NAME, Descriptor
-from miniseal.registry.index import LayoutIndex
+from miniseal.registry.index import INDEX_VALUES, LayoutIndex
 
 DESCRIPTORS = [Descriptor.of(b"%d" % number, MANIFEST_TYPE) for number in range(4)]
 A, B = DESCRIPTORS[:2]
@@ -123,3 +123,14 @@ def test_any_json_is_an_index_or_malformed(value: object) -> None:
         assert error.code == "layout-malformed"  # noqa: PT017 - either way is right
     else:
         assert json.loads(index.to_bytes()).keys() == json.loads(data).keys()
+
+
+def test_an_index_of_too_many_values_is_neither_read_nor_written() -> None:
+    many = [[]] * (INDEX_VALUES // 2)
+    with pytest.raises(MinisealError) as error:
+        LayoutIndex.from_bytes(json.dumps({"schemaVersion": 2, "manifests": many}).encode())
+    assert error.value.code == "layout-malformed"
+
+    with pytest.raises(MinisealError) as error:
+        LayoutIndex(others={"x": many}).to_bytes()
+    assert error.value.code == "too-large"

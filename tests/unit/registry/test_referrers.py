@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from miniseal.formats.errors import MinisealError
-from miniseal.formats.oci import INDEX_TYPE, MANIFEST_TYPE, Descriptor
+from miniseal.formats.oci import INDEX_TYPE, MANIFEST_TYPE, MANIFEST_VALUES, Descriptor
 from miniseal.registry import referrers
 
 ONE = Descriptor.of(b"one", MANIFEST_TYPE)
@@ -129,3 +129,17 @@ def test_any_entries_leave_the_good_one_readable(items: list[object]) -> None:
     assert changed is not None
     assert ONE in referrers.candidates(changed)
     assert referrers.add([changed], ONE) is None
+
+
+def test_a_list_that_nobody_would_read_is_not_written() -> None:
+    referrer = Descriptor(
+        media_type=MANIFEST_TYPE,
+        digest=f"sha256:{'0' * 64}",
+        size=1,
+        annotations={"a": "," * MANIFEST_VALUES},
+    )
+
+    with pytest.raises(MinisealError) as error:
+        referrers.add([], referrer)
+
+    assert error.value.code == "referrers-limit"
