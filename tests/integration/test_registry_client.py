@@ -1,6 +1,8 @@
 """The client against a small registry: what it asks, what it repeats, and how it logs in."""
 
+import json
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -566,6 +568,20 @@ def test_no_password_is_said(scheme: str) -> None:
         assert "miniseal login" in (error.hint or "")
 
 
+def test_what_everybody_may_read_needs_a_token_and_no_password() -> None:
+    """As public registries have it."""
+    with EvilRegistry() as registry:
+        package = manifest(store_at(registry.host))
+        registry.scheme = "Bearer"
+        registry.tokens["for-everybody"] = {"pull"}
+        token = json.dumps({"token": "for-everybody"}).encode()
+        registry.lie("GET", "/token", lambda asked: asked.reply(200, token))
+        registry.seen.clear()
+
+        assert store_at(registry.host).resolve(package.digest) == package
+        assert [each.authorization for each in registry.asked("GET", "/token")] == [None]
+
+
 def test_a_token_service_on_another_host_may_be_allowed() -> None:
     with (
         EvilRegistry() as service,
@@ -655,7 +671,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user without any configuration."""
     folder = tmp_path / "home"
     folder.mkdir()
-    for name in ("DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"):
+    folders = ("DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME")
+    for name in ("DOCKER_AUTH_CONFIG", *folders):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(folder))
     return folder
@@ -695,6 +712,19 @@ def test_credentials_may_come_from_the_environment(
         monkeypatch.setenv("MINISEAL_REGISTRY_HOST", registry.host)
         monkeypatch.setenv("MINISEAL_REGISTRY_USER", USER)
         monkeypatch.setenv("MINISEAL_REGISTRY_PASSWORD", PASSWORD)
+
+        call_miniseal("inspect", f"{registry.host}/a/b:1").refused("content-missing", 2)
+        call_miniseal("inspect", f"{other.host}/a/b:1").refused("auth-required", 2)
+
+
+def test_credentials_may_be_a_configuration_in_the_environment(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del home
+    with EvilRegistry(scheme="Basic") as registry, EvilRegistry(scheme="Basic") as other:
+        pair = b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        config = {"auths": {registry.host: {"auth": pair}}}
+        monkeypatch.setenv("DOCKER_AUTH_CONFIG", json.dumps(config))
 
         call_miniseal("inspect", f"{registry.host}/a/b:1").refused("content-missing", 2)
         call_miniseal("inspect", f"{other.host}/a/b:1").refused("auth-required", 2)

@@ -91,6 +91,7 @@ def access(environ: Mapping[str, str] = os.environ) -> Access:
         ca_file=given.get(f"{_META}.ca_file"),
         token_hosts=given.get(f"{_META}.token_hosts", ()),
         credentials=_credentials(environ),
+        auth_text=environ.get("DOCKER_AUTH_CONFIG", ""),
         auth_files=auth_files(environ),
     )
 

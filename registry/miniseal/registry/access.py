@@ -36,6 +36,7 @@ class Access:
             unless there is a `ca_file`.
         ca_file: certificates of authorities to trust beside the system's.
         credentials: by host, before any file is asked.
+        auth_text: what a configuration file of docker's would hold, asked before the files.
         auth_files: configuration files of docker and podman, in the order in which they are asked.
         token_hosts: hosts (`host[:port]`) that may change credentials of any registry for tokens.
         helper_seconds: how long a credential helper may take.
@@ -50,6 +51,7 @@ class Access:
     plain_http: tuple[str, ...] = ()
     ca_file: Path | None = None
     credentials: dict[str, Credential] = field(default_factory=dict[str, Credential])
+    auth_text: str = field(default="", repr=False)
     auth_files: tuple[Path, ...] = ()
     token_hosts: tuple[str, ...] = ()
     helper_seconds: float = 10.0

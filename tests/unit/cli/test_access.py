@@ -78,3 +78,12 @@ def test_a_part_of_a_credential_is_refused(name: str) -> None:
 
     assert error.value.code == "credentials-incomplete"
     assert "hush" not in str(error.value)
+
+
+def test_a_configuration_of_the_environment_is_taken_and_not_shown() -> None:
+    text = '{"auths":{"registry.example":{"username":"somebody","password":"hush"}}}'
+
+    given = access({"DOCKER_AUTH_CONFIG": text})
+
+    assert given.auth_text == text
+    assert "hush" not in repr(given)

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import tempfile
 from base64 import b64decode
+from collections.abc import Iterator
 from pathlib import Path
 
 from miniseal.formats.errors import Code, FormatError, UsageError
@@ -55,15 +56,21 @@ def find(host: str, repository: str, access: Access) -> Credential | None:
     """
     if host in access.credentials:
         return access.credentials[host]
-    for path in access.auth_files:
-        config = read_config(path)
-        if config is None:
-            continue
+    for config in _configs(access):
         helper = helper_of(config, host, access.helper_seconds)
         found = helper.get(_server(host)) if helper else None
         if found := found or _kept(config, host, repository):
             return found
     return None
+
+
+def _configs(access: Access) -> Iterator[Members]:
+    """Each is read only when those before it had nothing."""
+    if access.auth_text:
+        yield _parsed(access.auth_text.encode(), "DOCKER_AUTH_CONFIG")
+    for path in access.auth_files:
+        if (config := read_config(path)) is not None:
+            yield config
 
 
 def read_config(path: Path) -> Members | None:
@@ -79,11 +86,15 @@ def read_config(path: Path) -> Members | None:
         return None
     except OSError as error:
         raise CREDENTIALS_UNUSABLE(f"cannot read {path}", found=error.strerror) from error
+    return _parsed(data or b"{}", str(path))
+
+
+def _parsed(data: bytes, what: str) -> Members:
     try:
-        value = loads(data or b"{}", limit=_LIMIT, what=str(path), floats=True)
+        value = loads(data, limit=_LIMIT, what=what, floats=True)
     except FormatError as error:
-        raise CREDENTIALS_UNUSABLE(f"{path} is malformed: {error.message}") from error
-    return Members(value, str(path), CREDENTIALS_UNUSABLE)
+        raise CREDENTIALS_UNUSABLE(f"{what} is malformed: {error.message}") from error
+    return Members(value, what, CREDENTIALS_UNUSABLE)
 
 
 def helper_of(config: Members, host: str, seconds: float) -> "Helper | None":

@@ -98,6 +98,34 @@ def test_the_callers_own_credential_comes_first(config: Config) -> None:
     assert find(HOST, "acme/tip", access) == FOUND
 
 
+def test_what_the_environment_holds_comes_before_files(config: Config) -> None:
+    text = json.dumps({"auths": {HOST: auth(f"user:{WORD}")}})
+    path = config(auths={HOST: auth("user:wrong"), "other.example": auth(f"user:{WORD}")})
+    access = Access(auth_text=text, auth_files=(path,))
+
+    assert find(HOST, "acme/tip", access) == FOUND
+    assert find("other.example", "acme/tip", access) == FOUND
+    assert find("another.example", "acme/tip", access) is None
+
+
+def test_a_helper_that_the_environment_names_is_asked(config: Config, helper: Install) -> None:
+    helper(answer("user"))
+    path = config(auths={HOST: auth("user:wrong")})
+    access = Access(auth_text='{"credsStore":"test"}', auth_files=(path,), helper_seconds=5.0)
+
+    assert find(HOST, "acme/tip", access) == FOUND
+
+
+@pytest.mark.parametrize("text", ["hush", "[]", '{"auths":{"registry.example:5000":"hush"}}'])
+def test_a_damaged_configuration_in_the_environment_is_said(text: str) -> None:
+    with pytest.raises(MinisealError) as error:
+        find(HOST, "acme/tip", Access(auth_text=text))
+
+    assert error.value.code == "credentials-unusable"
+    assert "DOCKER_AUTH_CONFIG" in str(error.value)
+    assert WORD not in str(error.value)
+
+
 @pytest.mark.parametrize(
     "text",
     [
