@@ -199,7 +199,7 @@ class Bench:
         return asyncio.run(scan_bill(self.scanner, bill))
 
     def predicate(self, now: int = NOW, **scans: Scan) -> Vulns:
-        return predicate_of(self.scanner, scans, started=now, finished=now + 1)
+        return predicate_of(self.scanner.facts, scans, started=now, finished=now + 1)
 
     def gate(self, **scans: Scan) -> None:
         packed = self.packed()

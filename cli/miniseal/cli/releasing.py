@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from miniseal.cli import access, building, host, scanner
+from miniseal.cli import access, building, host, performing, scanner
 from miniseal.cli.files import read_file
 from miniseal.cli.signing import Signing, signing_options
 
@@ -32,6 +32,8 @@ class Releasing:
     resign: bool
     until: str | None
     links: bool
+    performed: tuple[str, ...]
+    workflow_inputs: str | None
 
     def destination(self, project: Path) -> str | None:
         """`--to`, else `[publish] to`; the rest of the project is read when it is released.
@@ -64,6 +66,8 @@ class Releasing:
             resign=self.resign,
             until=self.until,
             links=self.links,
+            parts=performing.read(self.performed),
+            inputs=performing.inputs(self.workflow_inputs),
         )
 
 
@@ -81,6 +85,12 @@ _OPTIONS = (
     click.option("--resign", is_flag=True, help="Sign again what is published already."),
     click.option("--until", metavar="STEP", help="Stop after STEP; nothing gets a tag then."),
     click.option("--links", is_flag=True, help="Let each step leave a signed in-toto link."),
+    performing.option,
+    click.option(
+        "--workflow-inputs",
+        metavar="JSON",
+        help="The inputs of the workflow that signs: it then is the builder in the provenance.",
+    ),
     building.options,
 )
 

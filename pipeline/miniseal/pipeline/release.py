@@ -5,8 +5,8 @@ signed again.
 """
 
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,10 @@ from miniseal.pipeline.flow import STEPS, Job, Making, Publishing
 from miniseal.pipeline.flow.make import PACK, RESOLVE
 from miniseal.pipeline.flow.publish import SIGN, TAG, VERIFY, verdict
 from miniseal.pipeline.graph import Planned, Results, Runner, Step, after, plan, until
+from miniseal.pipeline.handover import PARTS, Part
+from miniseal.pipeline.perform import take, take_build
 from miniseal.pipeline.steps import attest, links, publish
+from miniseal.pipeline.steps.build import ELSEWHERE
 from miniseal.pipeline.steps.scan import ScanSettings
 from miniseal.registry import Store
 from miniseal.verifier import Policy, Verdict
@@ -31,6 +34,7 @@ __all__ = [
     "Released",
     "Workshop",
     "make",
+    "perform",
     "plan_release",
     "release",
 ]
@@ -68,8 +72,14 @@ class Workshop(Making):
     unsafe_no_isolation: bool = False
     results: dict[Step[Job, Any], Any] = field(default_factory=dict[Step[Job, Any], Any])
 
-    def job(self, root: Path, scratch: str, given: "Release | None" = None) -> Job:
-        """What every step of a run is given.
+    def job(
+        self,
+        root: Path,
+        scratch: str,
+        given: "Release | None" = None,
+        scan: ScanSettings | None = None,
+    ) -> Job:
+        """What every step of a run is given; a release says itself how to scan.
 
         Raises:
             UsageError: `isolation-required`.
@@ -78,7 +88,8 @@ class Workshop(Making):
         if not self.unsafe_no_isolation and not all(e.describe().isolated for e in engines):
             raise ISOLATION_REQUIRED("the engine does not isolate the toolchain")
         publishing = given.publishing() if given is not None else None
-        return Job(root=root, work=Path(scratch), making=self, release=publishing)
+        scan = given.scan if given is not None else scan
+        return Job(root=root, work=Path(scratch), making=self, scan=scan, release=publishing)
 
     def repeated(self) -> frozenset[str]:
         """The steps that run whatever the cache has.
@@ -119,6 +130,8 @@ class Release:
         resign: sign again although the store holds evidence that is good enough.
         until: the last step that runs; None publishes.
         links: whether each step leaves an in-toto link; `[publish] links` may ask for it too.
+        parts: what other jobs have built and scanned; then nothing of the project runs here.
+        inputs: of the workflow that the signer's certificate names, which then is the builder.
     """
 
     store: Store
@@ -129,6 +142,8 @@ class Release:
     resign: bool = False
     until: str | None = None
     links: bool = False
+    parts: Sequence[Part] = ()
+    inputs: Mapping[str, object] | None = None
 
     def publishing(self) -> Publishing:
         """What the steps need of it."""
@@ -139,10 +154,10 @@ class Release:
         return Publishing(
             store=self.store,
             signer=self.signer,
-            scan=self.scan,
             policy=policy_of,
             material=self.material,
             links=self.links,
+            inputs=self.inputs,
         )
 
 
@@ -174,6 +189,39 @@ async def make(root: Path, shop: Workshop) -> Packed:
         return await shop.runner(shop.job(root, scratch)).reach(PACK)
 
 
+async def perform(
+    root: Path,
+    shop: Workshop,
+    name: str,
+    *,
+    parts: Sequence[Part] = (),
+    scan: ScanSettings | None = None,
+) -> Part:
+    """Make one of `PARTS` of a release of the project at `root`, for the job that signs.
+
+    Nothing is taken from the step cache, and a rebuild is made where as much as can be is another.
+
+    Args:
+        root: the project.
+        shop: where it is built.
+        name: of the part.
+        parts: the build that is scanned; of no use to other parts.
+        scan: how; of no use to other parts.
+
+    Raises:
+        UsageError: `isolation-required`, `step-unknown`, `results-missing`.
+        MinisealError: the code of the step that said no.
+    """
+    fresh = replace(shop, cache=None, room=ELSEWHERE if name == "rebuild" else None)
+    with tempfile.TemporaryDirectory(prefix="miniseal-perform-") as scratch:
+        runner = fresh.runner(fresh.job(root, scratch, scan=scan))
+        if name == "scan":
+            await take_build(runner, parts)
+        for step in (PACK, *PARTS[name]):
+            await runner.reach(step)
+        return Part.of(name, runner.results[RESOLVE], runner.results)
+
+
 async def release(root: Path, shop: Workshop, given: Release) -> Released | None:
     """Release the project at `root`; None where `until` ends before there is a package.
 
@@ -182,9 +230,13 @@ async def release(root: Path, shop: Workshop, given: Release) -> Released | None
         MinisealError: the code of the step that said no; nothing has a tag then that had none.
     """
     goal = _step(given.until) if given.until else TAG
+    if given.parts:
+        shop = replace(shop, cache=None)  # what is signed was just made, all of it
     with tempfile.TemporaryDirectory(prefix="miniseal-release-") as scratch:
         job = shop.job(root, scratch, given)
         runner = shop.runner(job)
+        if given.parts:
+            await take(runner, given.parts, given.scan, now=shop.clock())
         if goal is not TAG:
             await runner.reach(goal)
             return Released(packed=runner.results[PACK]) if PACK in runner.results else None

@@ -8,7 +8,7 @@ it, which only the platform's own policy can. `policy_text` also starts a platfo
 from collections.abc import Iterable
 from string import Template
 
-from miniseal.attestations import KeyIdentity, KeylessIdentity, Signer
+from miniseal.attestations import KeyIdentity, Signer
 from miniseal.packager import ALWAYS, Project
 from miniseal.pipeline.steps.attest import BUILDER_DAGGER, BUILDER_ISOLATED, BUILDER_UNSAFE
 from miniseal.verifier import Policy
@@ -88,15 +88,19 @@ def policy_of(project: Project, signer: Signer) -> Policy:
     A keyless signer is named by issuer and identity, and for the trusted root of its own instance.
     """
     identity = signer.identity
+    builders = {BUILDER_ISOLATED: 1, BUILDER_DAGGER: 1, BUILDER_UNSAFE: 0}
     if isinstance(identity, KeyIdentity):
         who, files = _WITH_KEY.substitute(file=_quote(_KEY)), {_KEY: identity.public_pem}
     else:
-        who, files = _keyless(identity), {_ROOT: identity.trusted_root}
+        named = CertificateIdentity.from_der(identity.certificate)
+        who, files = _keyless(named), {_ROOT: identity.trusted_root}
+        if named.build_signer_uri is not None:
+            builders[named.build_signer_uri] = 1
     text = _text(
         project,
         signer=who,
         expires=_NEVER,
-        builders={BUILDER_ISOLATED: 1, BUILDER_DAGGER: 1, BUILDER_UNSAFE: 0},
+        builders=builders,
         executable=("html", "script", "wasm"),
         checks=("coverage", "misconfiguration", "secrets"),
     )
@@ -127,9 +131,8 @@ def policy_text(project: Project, *, key: str, expires: str) -> str:
     )
 
 
-def _keyless(identity: KeylessIdentity) -> str:
+def _keyless(named: CertificateIdentity) -> str:
     """The signer's tables: with the repository where a workflow signs, which others may call."""
-    named = CertificateIdentity.from_der(identity.certificate)
     members = {
         "issuer": named.issuer,
         "identity": named.subject,

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from miniseal.packager import Project
 from miniseal.pipeline.engines.engine import Engine, Log
 from miniseal.pipeline.events import Events
 from miniseal.pipeline.graph import StepCache
+from miniseal.pipeline.steps.build import Room
 from miniseal.pipeline.steps.scan import ScanSettings
 from miniseal.pipeline.tools.cache import ToolCache
 from miniseal.registry import Store
@@ -29,6 +30,7 @@ class Making:
         tools: the cache that tools are fetched into.
         events: is told what happens.
         cache: what steps gave before; None runs everything.
+        room: where a recipe runs, if it is not the usual place; the cache does not ask.
         clock: seconds since 1970.
         identify: a new URI for each build.
     """
@@ -38,6 +40,7 @@ class Making:
     tools: ToolCache
     events: Events
     cache: StepCache | None = None
+    room: Room | None = None
     clock: Callable[[], float] = time.time
     identify: Callable[[], str] = field(default=lambda: uuid.uuid4().urn)
 
@@ -49,18 +52,18 @@ class Publishing:
     Attributes:
         store: where it goes.
         signer: signs every statement.
-        scan: which scanner and which database.
         policy: what the release of a project must satisfy before it is tagged.
         material: the trust material that the policy needs, or None.
         links: whether each step leaves a link; `[publish] links` may ask for it too.
+        inputs: of the workflow that the signer's certificate names, which then is the builder.
     """
 
     store: Store
     signer: Signer
-    scan: ScanSettings
     policy: Callable[[Project], Policy]
     material: bytes | None = None
     links: bool = False
+    inputs: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +74,22 @@ class Job:
         root: the project's folder.
         work: scratch space.
         making: how to build.
+        scan: which scanner and which database; None where nothing is scanned.
         release: how to publish; None where nothing is.
     """
 
     root: Path
     work: Path
     making: Making
-    release: Publishing | None
+    scan: ScanSettings | None = None
+    release: Publishing | None = None
+
+    @property
+    def scanning(self) -> ScanSettings:
+        """How to scan, for steps that only what scans has."""
+        if self.scan is None:
+            raise LookupError("this step scans")
+        return self.scan
 
     @property
     def publishing(self) -> Publishing:

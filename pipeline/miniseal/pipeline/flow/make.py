@@ -132,7 +132,9 @@ def build_inputs(job: Job, of: Results) -> dict[str, str] | None:
 async def _build(job: Job, of: Results) -> Built:
     making, tools = job.making, of[FETCH]
     started = times.to_text(int(making.clock()))
-    wasm = await build(of[RESOLVE], tools, making.engine, job.work, log=job.log(BUILD.name))
+    wasm = await build(
+        of[RESOLVE], tools, making.engine, job.work, room=making.room, log=job.log(BUILD.name)
+    )
     return Built(
         wasm=wasm,
         engine=making.engine.describe(),

@@ -12,12 +12,12 @@ from miniseal.formats.strictjson import canonical
 from miniseal.pipeline.flow.job import Job
 from miniseal.pipeline.flow.make import BUILD, PACK, RESOLVE
 from miniseal.pipeline.flow.prove import REBUILD, TEST
-from miniseal.pipeline.flow.scan import SBOM, SCAN_BILL, SCAN_PACKAGE, SCAN_SOURCE, SCANNER
+from miniseal.pipeline.flow.scan import SBOM, SCAN_BILL, SCAN_PACKAGE, SCAN_SOURCE, claimed
 from miniseal.pipeline.graph import Results, Step
 from miniseal.pipeline.steps import attest, links, publish
 from miniseal.pipeline.steps.gate import Checks, Gated, bars_of, gate
 from miniseal.pipeline.steps.resolve import Origin, origin
-from miniseal.pipeline.steps.scan import predicate_of
+from miniseal.pipeline.steps.workflow import Workflow
 from miniseal.verifier import Verdict, verify
 from miniseal.verifier.vex import Identity
 
@@ -48,12 +48,7 @@ class Judged:
 async def _gate(job: Job, of: Results) -> Judged:
     project = of[RESOLVE].project
     scans = {"source": of[SCAN_SOURCE], "package": of[SCAN_PACKAGE], "sbom": of[SCAN_BILL]}
-    vulns = predicate_of(
-        of[SCANNER],
-        {place: timed.scan for place, timed in scans.items()},
-        started=min(timed.started for timed in scans.values()),
-        finished=max(timed.finished for timed in scans.values()),
-    )
+    vulns = claimed(scans)
     publishing = job.publishing
     gated = gate(
         identity=Identity.of(of[PACK].config, of[PACK].package.descriptor.digest),
@@ -71,7 +66,7 @@ GATE = Step[Job, Judged](
     name="gate",
     does="holds what was found against the thresholds",
     run=_gate,
-    uses=(RESOLVE, PACK, REBUILD, TEST, SCANNER, SCAN_SOURCE, SCAN_PACKAGE, SCAN_BILL),
+    uses=(RESOLVE, PACK, REBUILD, TEST, SCAN_SOURCE, SCAN_PACKAGE, SCAN_BILL),
     shows=lambda judged: {
         "findings": len(judged.vulns.findings),
         "suppressed": len(judged.gated.suppressed),
@@ -80,27 +75,38 @@ GATE = Step[Job, Judged](
 
 
 async def _attest(job: Job, of: Results) -> tuple[attest.Claim, ...]:
-    project, built = of[RESOLVE].project, of[BUILD]
-    ran, bill = of[TEST], of[SBOM]
-    claimed = attest.statements(
+    project, ran, bill = of[RESOLVE].project, of[TEST], of[SBOM]
+    said = attest.statements(
         of[PACK],
-        build=attest.Build(
-            source=of[ORIGIN].of(project),
-            settings=project.settings,
-            tools=project.tools,
-            toolchain=project.toolchain,
-            engine=built.engine,
-            invocation=built.invocation,
-            started=built.started,
-            finished=built.finished,
-        ),
+        build=_build(job, of),
         bill=bill,
         scan=of[GATE].vulns,
         pipeline=of[GATE].gated.checks,
         program=Checks(passed=("program",)) if ran else Checks(warned=("program",)),
         vex=project.vex(),
     )
-    return (*claimed, *_links(of)) if links.wanted(project, asked=job.publishing.links) else claimed
+    return (*said, *_links(of)) if links.wanted(project, asked=job.publishing.links) else said
+
+
+def _build(job: Job, of: Results) -> attest.Build:
+    """What is said of the build: by the workflow that signs, where the caller says it is one."""
+    project, built, found = of[RESOLVE].project, of[BUILD], of[ORIGIN]
+    publishing = job.publishing
+    source, run = found.of(project), None
+    if publishing.inputs is not None:
+        run = Workflow.of(publishing.signer.identity, publishing.inputs)
+        source = run.source(project.tree.digest, found.commit)
+    return attest.Build(
+        source=source,
+        settings=project.settings,
+        tools=project.tools,
+        toolchain=project.toolchain,
+        engine=built.engine,
+        invocation=built.invocation,
+        started=built.started,
+        finished=built.finished,
+        workflow=run,
+    )
 
 
 def _links(of: Results) -> tuple[attest.Claim, ...]:

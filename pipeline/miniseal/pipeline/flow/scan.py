@@ -7,11 +7,18 @@ from typing import Any
 
 from miniseal.formats import times
 from miniseal.formats.digest import sha256
+from miniseal.formats.predicates.vulns import Vulns
 from miniseal.pipeline.flow.job import Job
 from miniseal.pipeline.flow.make import PACK, RESOLVE, file_inputs
 from miniseal.pipeline.graph import Results, Step, json_codec
-from miniseal.pipeline.steps.scan import open_scanner, scan_bill, scan_package, scan_source
-from miniseal.pipeline.trivy.run import Scanner
+from miniseal.pipeline.steps.scan import (
+    open_scanner,
+    predicate_of,
+    scan_bill,
+    scan_package,
+    scan_source,
+)
+from miniseal.pipeline.trivy.run import Scanner, ScannerFacts
 from miniseal.pipeline.trivy.scan import Package, Scan
 
 __all__ = [
@@ -22,27 +29,40 @@ __all__ = [
     "SCAN_SOURCE",
     "STEPS",
     "TimedScan",
+    "claimed",
 ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedScan:
-    """A scan, and when it was made, seconds since 1970."""
+    """A scan, what made it, and when, seconds since 1970."""
 
     scan: Scan
+    by: ScannerFacts
     started: int
     finished: int
 
 
-async def _timed(job: Job, scanning: Awaitable[Scan]) -> TimedScan:
+async def _timed(job: Job, scanner: Scanner, scanning: Awaitable[Scan]) -> TimedScan:
     started = int(job.making.clock())
     scan = await scanning
-    return TimedScan(scan=scan, started=started, finished=int(job.making.clock()))
+    finished = int(job.making.clock())
+    return TimedScan(scan=scan, by=scanner.facts, started=started, finished=finished)
+
+
+def claimed(scans: Mapping[str, TimedScan]) -> Vulns:
+    """The predicate of scans that one scanner made with one database, by what was scanned."""
+    return predicate_of(
+        next(iter(scans.values())).by,
+        {place: timed.scan for place, timed in scans.items()},
+        started=min(timed.started for timed in scans.values()),
+        finished=max(timed.finished for timed in scans.values()),
+    )
 
 
 async def _scanner(job: Job, of: Results) -> Scanner:
     return open_scanner(
-        job.publishing.scan,
+        job.scanning,
         of[RESOLVE].project.lock.scanner,
         job.making.local,
         now=int(job.making.clock()),
@@ -88,7 +108,7 @@ def _source_inputs(job: Job, of: Results) -> dict[str, str]:
 
 
 async def _scan_source(job: Job, of: Results) -> TimedScan:
-    return await _timed(job, scan_source(of[SCANNER], of[RESOLVE].snapshot))
+    return await _timed(job, of[SCANNER], scan_source(of[SCANNER], of[RESOLVE].snapshot))
 
 
 SCAN_SOURCE = Step[Job, TimedScan](
@@ -108,7 +128,7 @@ def _package_inputs(job: Job, of: Results) -> dict[str, str]:
 
 
 async def _scan_package(job: Job, of: Results) -> TimedScan:
-    return await _timed(job, scan_package(of[SCANNER], of[PACK], job.work))
+    return await _timed(job, of[SCANNER], scan_package(of[SCANNER], of[PACK], job.work))
 
 
 SCAN_PACKAGE = Step[Job, TimedScan](
@@ -174,13 +194,14 @@ def _bill_inputs(job: Job, of: Results) -> dict[str, str]:
 
 async def _scan_bill(job: Job, of: Results) -> TimedScan:
     bill = of[SBOM]
-    return await _timed(job, scan_bill(of[SCANNER], bill))
+    return await _timed(job, of[SCANNER], scan_bill(of[SCANNER], bill))
 
 
 SCAN_BILL = Step[Job, TimedScan](
     name="scan-sbom",
     does="scans the components of the SBOM",
     run=_scan_bill,
+    version=2,
     reads=(SBOM, SCANNER),
     inputs=_bill_inputs,
     codec=json_codec(TimedScan),

@@ -52,12 +52,27 @@ class Runner(Generic[_C]):
         self._again = frozenset(again)
         self._explain = explain
         self._results = {} if results is None else results
+        self._given: set[Step[_C, Any]] = set()
         self._tasks: dict[Step[_C, Any], asyncio.Task[None]] = {}
 
     @property
     def results(self) -> Mapping[Step[_C, Any], Any]:
         """What was reached."""
         return self._results
+
+    def give(self, results: "Mapping[Step[_C, Any], Any]") -> None:
+        """Take results of steps that another job has run: these do not run here.
+
+        Raises:
+            ValueError: one of them ran already.
+        """
+        for step, value in results.items():
+            if step in self._tasks:
+                raise ValueError(f"{step.name} ran already")
+            with self._events.step(step.name) as facts:
+                facts.update(step.shows(value), by="another job")
+            self._results[step] = value
+            self._given.add(step)
 
     async def reach(self, step: Step[_C, _T]) -> _T:
         """The result of `step`, after all that it takes.
@@ -82,6 +97,8 @@ class Runner(Generic[_C]):
         await asyncio.gather(*(self._start(step, group) for step in steps))
 
     async def _do(self, step: Step[_C, Any], group: asyncio.TaskGroup) -> None:
+        if step in self._given:
+            return
         await self._all(step.reads, group)
         inputs = self._inputs(step)
         if inputs is not None and self._found(step, inputs):

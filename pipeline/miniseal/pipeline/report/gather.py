@@ -10,13 +10,12 @@ from miniseal.pipeline.engines.engine import Description
 from miniseal.pipeline.flow import STEPS, Job
 from miniseal.pipeline.flow.make import BUILD, PACK, RESOLVE
 from miniseal.pipeline.flow.publish import ATTEST, GATE, SIGN, VERIFY
-from miniseal.pipeline.flow.scan import SCAN_BILL, SCAN_PACKAGE, SCAN_SOURCE, SCANNER, TimedScan
+from miniseal.pipeline.flow.scan import SCAN_BILL, SCAN_PACKAGE, SCAN_SOURCE, claimed
 from miniseal.pipeline.graph import Step
 from miniseal.pipeline.report.layout import GraphNode
 from miniseal.pipeline.report.model import Report, subjects_of
 from miniseal.pipeline.report.recorder import Recorder
 from miniseal.pipeline.steps.attest import Claim
-from miniseal.pipeline.steps.scan import predicate_of
 from miniseal.verifier import Verdict
 
 __all__ = ["Asked", "gather", "graph"]
@@ -107,12 +106,6 @@ def _statement(claim: Claim) -> dict[str, object]:
 
 def _vulns(results: _Results) -> Vulns | None:
     """What a gate that said no had before it, if all scans were made."""
-    if SCANNER not in results or not all(step in results for step in _SCANS.values()):
+    if not all(step in results for step in _SCANS.values()):
         return None
-    scans: dict[str, TimedScan] = {name: results[step] for name, step in _SCANS.items()}
-    return predicate_of(
-        results[SCANNER],
-        {name: timed.scan for name, timed in scans.items()},
-        started=min(timed.started for timed in scans.values()),
-        finished=max(timed.finished for timed in scans.values()),
-    )
+    return claimed({name: results[step] for name, step in _SCANS.items()})

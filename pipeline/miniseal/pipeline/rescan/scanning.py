@@ -108,7 +108,7 @@ class TrivyScanning:
             raise SCANNER_CHANGED(
                 "the scanner or its database was replaced", found=str(self.trivy.database.folder)
             )
-        return predicate_of(self.trivy, scans, started=started, finished=int(self.clock()))
+        return predicate_of(self.trivy.facts, scans, started=started, finished=int(self.clock()))
 
 
 def _marks(scanner: Scanner) -> tuple[tuple[int, ...], ...]:

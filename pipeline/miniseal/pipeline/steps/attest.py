@@ -18,6 +18,8 @@ from miniseal.formats.statement import Statement, Subject
 from miniseal.packager import Packed, Settings, Tool
 from miniseal.pipeline.engines.engine import Description, Image
 from miniseal.pipeline.steps.gate import Checks
+from miniseal.pipeline.steps.workflow import BUILD_TYPE as WORKFLOW_TYPE
+from miniseal.pipeline.steps.workflow import Workflow
 
 __all__ = [
     "BUILDER_DAGGER",
@@ -78,6 +80,7 @@ class Build:
         invocation: a URI that no other build has.
         started: `YYYY-MM-DDTHH:MM:SSZ`.
         finished: the same.
+        workflow: of the platform that is the builder, or None: then it is this machine.
     """
 
     source: Resource
@@ -88,39 +91,72 @@ class Build:
     invocation: str
     started: str
     finished: str
+    workflow: Workflow | None = None
 
 
 def provenance_of(build: Build) -> dict[str, object]:
     """The SLSA provenance predicate of a build; docs/reference/build-types has its members."""
-    settings, engine = build.settings.build, build.engine
-    source = {name: value for name, value in build.source.to_json().items() if name != "name"}
+    if build.workflow is not None:
+        return _of_workflow(build, build.workflow).to_json()
+    engine = build.engine
     return provenance.Provenance(
         build_type=BUILD_TYPE,
         builder_id=_builder(engine),
-        builder_version={"miniseal": metadata.version("miniseal")},
-        external_parameters={
-            "source": source,
-            "toolchain": build.toolchain.to_json(),
-            "entry": settings.entry,
-            "args": list(settings.args),
-            "command": list(settings.command),
-            "inputs": list(settings.inputs),
-        },
+        builder_version=_version(),
+        external_parameters=_parameters(build),
         internal_parameters={
             "engine": {"name": engine.name, "version": engine.version},
             "isolation": engine.isolation,
             "network": False,
         },
-        dependencies=(
-            build.source,
-            _pins(build.toolchain),
-            *map(_tool, build.tools),
-            *map(_image, engine.images),
-        ),
+        dependencies=_dependencies(build),
         invocation_id=build.invocation,
         started_on=build.started,
         finished_on=build.finished,
     ).to_json()
+
+
+def _of_workflow(build: Build, run: Workflow) -> provenance.Provenance:
+    """All of it from the certificate, but what went in: the job that built has said nothing else.
+
+    When the build ended is not known either; a host takes the time of the signature.
+    """
+    return provenance.Provenance(
+        build_type=WORKFLOW_TYPE,
+        builder_id=run.builder,
+        builder_version=_version(),
+        external_parameters={**_parameters(build), "workflow": run.external},
+        internal_parameters={"github": run.internal, "network": False},
+        dependencies=_dependencies(build),
+        invocation_id=run.invocation,
+    )
+
+
+def _version() -> dict[str, str]:
+    return {"miniseal": metadata.version("miniseal")}
+
+
+def _parameters(build: Build) -> dict[str, object]:
+    """What the project's author chose."""
+    settings = build.settings.build
+    source = {name: value for name, value in build.source.to_json().items() if name != "name"}
+    return {
+        "source": source,
+        "toolchain": build.toolchain.to_json(),
+        "entry": settings.entry,
+        "args": list(settings.args),
+        "command": list(settings.command),
+        "inputs": list(settings.inputs),
+    }
+
+
+def _dependencies(build: Build) -> tuple[Resource, ...]:
+    return (
+        build.source,
+        _pins(build.toolchain),
+        *map(_tool, build.tools),
+        *map(_image, build.engine.images),
+    )
 
 
 def _builder(engine: Description) -> str:

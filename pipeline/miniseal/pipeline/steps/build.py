@@ -71,6 +71,7 @@ async def build(
     engine: Engine,
     work: Path,
     *,
+    room: Room | None = None,
     log: Log | None = None,
 ) -> bytes:
     """The wasm of the project.
@@ -80,6 +81,7 @@ async def build(
         tools: fetched tools by their folder's name.
         engine: runs the toolchain.
         work: scratch space.
+        room: where the recipe runs, if it is not the usual place.
         log: is told what the toolchain says.
 
     Raises:
@@ -92,7 +94,7 @@ async def build(
     source = work / "build"
     project.tree.copy(source, project.build_files)
     return await _compile(
-        project, recipe, Room(), source=source, tools=tools, engine=engine, log=log
+        project, recipe, room or Room(), source=source, tools=tools, engine=engine, log=log
     )
 
 

@@ -17,14 +17,16 @@ from miniseal.formats.wasm.inspect import data_segments, inspect
 from miniseal.packager import Packed, lock
 from miniseal.pipeline.engines.engine import Engine
 from miniseal.pipeline.trivy import golang
-from miniseal.pipeline.trivy.binary import Trivy
+from miniseal.pipeline.trivy.binary import SCANNER_NOT_PINNED, Trivy
 from miniseal.pipeline.trivy.coverage import check_components, check_modules
-from miniseal.pipeline.trivy.run import Scanner
+from miniseal.pipeline.trivy.database import Database
+from miniseal.pipeline.trivy.run import Scanner, ScannerFacts
 from miniseal.pipeline.trivy.scan import Finding, Scan
 from miniseal.pipeline.trivy.source import Source
 
 __all__ = [
     "ScanSettings",
+    "check_facts",
     "open_scanner",
     "predicate_of",
     "scan_bill",
@@ -78,6 +80,29 @@ def open_scanner(
     database = settings.database.open()
     database.check_age(now=now, max_age=settings.max_age)
     return Scanner(engine=engine, trivy=trivy, database=database)
+
+
+def check_facts(
+    facts: ScannerFacts, settings: ScanSettings, pinned: lock.Scanner, *, now: float
+) -> None:
+    """Refuse scans that were made elsewhere by what `open_scanner` would not open here.
+
+    Raises:
+        VerificationError: `scanner-not-pinned`, `scanner-denied`, `scanner-too-new`,
+            `database-stale`.
+    """
+    if facts.scanner not in pinned.digests:
+        raise SCANNER_NOT_PINNED(
+            "the scans are not a pinned scanner's",
+            found=facts.scanner,
+            expected=f"trivy {pinned.version}",
+        )
+    trivy = Trivy(
+        path=Path(), digest=facts.scanner, version=pinned.version, released=pinned.released
+    )
+    trivy.check(now=now, min_age=settings.min_age, denied=settings.denied)
+    database = Database(folder=Path(), digest=facts.database, updated=facts.updated)
+    database.check_age(now=now, max_age=settings.max_age)
 
 
 async def scan_source(scanner: Scanner, snapshot: Path) -> Scan:
@@ -169,26 +194,25 @@ def _free(name: str, assets: Iterable[str]) -> str:
 
 
 def predicate_of(
-    scanner: Scanner, scans: Mapping[str, Scan], *, started: int, finished: int
+    by: ScannerFacts, scans: Mapping[str, Scan], *, started: int, finished: int
 ) -> vulns.Vulns:
     """What all scans found, as the predicate that is signed.
 
     Args:
-        scanner: that made them.
+        by: what made them.
         scans: by what was scanned: `source`, `package`, `sbom`.
         started: of the first, seconds since 1970.
         finished: of the last.
     """
-    trivy, database = scanner.trivy, scanner.database
     found = {
         _finding(place, finding) for place, result in scans.items() for finding in result.findings
     }
     return vulns.Vulns(
-        scanner_uri=f"pkg:generic/trivy@{trivy.version}?checksum={trivy.digest}",
-        scanner_version=trivy.version,
-        database_uri=f"pkg:generic/trivy-db@2?checksum={database.digest}",
+        scanner_uri=f"pkg:generic/trivy@{by.version}?checksum={by.scanner}",
+        scanner_version=by.version,
+        database_uri=f"pkg:generic/trivy-db@2?checksum={by.database}",
         database_version="2",
-        database_updated=times.to_text(database.updated),
+        database_updated=times.to_text(by.updated),
         findings=tuple(sorted(found, key=_order)),
         started_on=times.to_text(started),
         finished_on=times.to_text(finished),

@@ -29,7 +29,7 @@ from miniseal.pipeline.trivy.scan import Scan
 from miniseal.pipeline.trivy.settings import may_configure
 from miniseal.pipeline.trivy.view import View
 
-__all__ = ["SCANNER_FAILED", "Scan", "Scanner", "Trivy"]
+__all__ = ["SCANNER_FAILED", "Scan", "Scanner", "ScannerFacts", "Trivy"]
 
 SCANNER_FAILED = Code(
     "scanner-failed",
@@ -78,6 +78,23 @@ _ALLOW_RULES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScannerFacts:
+    """What scanned, and what with.
+
+    Attributes:
+        scanner: the binary's digest.
+        version: what the lock says it is.
+        database: the digest of what vulnerabilities were looked up in.
+        updated: when that was made, seconds since 1970.
+    """
+
+    scanner: str
+    version: str
+    database: str
+    updated: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scanner:
     """A binary with a database and a place to run.
 
@@ -90,6 +107,16 @@ class Scanner:
     engine: Engine
     trivy: Trivy
     database: Database
+
+    @property
+    def facts(self) -> ScannerFacts:
+        """What its scans say of it."""
+        return ScannerFacts(
+            scanner=self.trivy.digest,
+            version=self.trivy.version,
+            database=self.database.digest,
+            updated=self.database.updated,
+        )
 
     async def source(self, tree: Path) -> Scan:
         """Scan a source tree: lock files, secrets, licences, settings, bills of materials.

@@ -38,6 +38,7 @@ _MEMBERS = {
     "source_repository_id": f"{_FULCIO}.15",
     "source_owner": f"{_FULCIO}.16",
     "source_owner_id": f"{_FULCIO}.17",
+    "build_config_uri": f"{_FULCIO}.18",
     "build_trigger": f"{_FULCIO}.20",
     "run_invocation": f"{_FULCIO}.21",
 }
@@ -64,6 +65,7 @@ class CertificateIdentity:
         source_repository_id: the repository's number, which outlives a rename.
         source_owner: the repository's owner.
         source_owner_id: the owner's number.
+        build_config_uri: the workflow that was started, with its ref; of a reusable one, the caller.
         build_trigger: the event that started the workflow.
         run_invocation: the run itself.
     """
@@ -79,6 +81,7 @@ class CertificateIdentity:
     source_repository_id: str | None = None
     source_owner: str | None = None
     source_owner_id: str | None = None
+    build_config_uri: str | None = None
     build_trigger: str | None = None
     run_invocation: str | None = None
 

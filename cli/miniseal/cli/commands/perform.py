@@ -1,0 +1,83 @@
+"""`miniseal perform`: a part of a release, in a job that cannot sign."""
+
+import asyncio
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from miniseal.cli import building, performing, scanner
+from miniseal.cli import progress as shown
+from miniseal.cli.outcome import Outcome, Verb
+
+__all__ = ["command"]
+
+_PARTS = ("build", "rebuild", "scan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scanning:
+    """The command line's word on what scans, one member per option."""
+
+    trivy: Path | None
+    database: str | None
+    max_age: int
+    min_age: int
+
+
+@click.command("perform", cls=Verb, extra="pipeline")
+@click.argument("project", type=click.Path(path_type=Path))
+@click.argument("part", type=click.Choice(_PARTS))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="A new folder for the results.",
+)
+@performing.option
+@scanner.options
+@building.options
+def command(
+    project: Path,
+    part: str,
+    output: Path,
+    performed: tuple[str, ...],
+    **options: Any,  # noqa: ANN401 - click's
+) -> Outcome:
+    """Make PART of a release of PROJECT, and sign nothing.
+
+    build compiles, packs and tests; rebuild compiles and packs, on another machine; scan scans what
+    --performed has built. `miniseal release --performed` takes the results of all three.
+    """
+    from miniseal.cli import workshop  # needs the extra `pipeline`
+    from miniseal.pipeline.flow import STEPS
+    from miniseal.pipeline.handover import write_part
+    from miniseal.pipeline.release import perform
+
+    if (part == "scan") != bool(performed):
+        raise click.UsageError("scan, and nothing else, needs --performed: the build")
+    scanning = _Scanning(**{each.name: options.pop(each.name) for each in fields(_Scanning)})
+    asked, parts = building.Building(**options), performing.read(performed)
+    settings = scanner.settings(scanning, None) if part == "scan" else None
+    with (
+        shown.view(asked.progress, steps=[step.name for step in STEPS]) as events,
+        workshop.open_workshop(project, asked, events) as shop,
+    ):
+        made = asyncio.run(perform(project, shop, part, parts=parts, scan=settings))
+    results = write_part(output, made)
+    return Outcome(
+        result={
+            "part": made.name,
+            "app_id": made.app_id,
+            "source": made.source,
+            "package": made.package,
+            "results": results,
+        },
+        lines=(
+            f"{made.name} of {made.app_id}",
+            f"  package  {made.package}",
+            f"  results  {output}@{results}",
+        ),
+    )

@@ -1,0 +1,280 @@
+"""A release in several jobs: what one hands to another, and what the last one refuses."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from kit.commands import Run, run_miniseal
+from kit.publishing import Publisher
+
+Project = Callable[[str], Path]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What three jobs have left: folders by the name of the part, and their digests."""
+
+    folder: Path
+    digests: dict[str, str]
+    package: str
+
+    def words(self, **other: str) -> tuple[str, ...]:
+        """The options of the job that signs; `other` digests are named in place of the right."""
+        named = {**self.digests, **other}
+        return tuple(
+            word
+            for name, digest in named.items()
+            for word in ("--performed", f"{self.folder / name}@{digest}")
+        )
+
+
+def performed(project: Path, part: str, folder: Path, *more: str | Path) -> dict[str, object]:
+    return run_miniseal("perform", project, part, "-o", folder / part, *more).ok()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, examples: Path, vulnerability_db: Path) -> Parts:
+    """The parts of `greeting`."""
+    folder = tmp_path_factory.mktemp("performed")
+    project = examples / "greeting"
+    found = {part: performed(project, part, folder) for part in ("build", "rebuild")}
+    built = f"{folder / 'build'}@{found['build']['results']}"
+    found["scan"] = performed(
+        project, "scan", folder, "--performed", built, "--vulnerability-db", vulnerability_db
+    )
+    return Parts(
+        folder=folder,
+        digests={part: str(each["results"]) for part, each in found.items()},
+        package=str(found["build"]["package"]),
+    )
+
+
+@pytest.fixture
+def parts(made: Parts, tmp_path: Path) -> Parts:
+    """A copy that a test may change."""
+    folder = Path(shutil.copytree(made.folder, tmp_path / "parts"))
+    return Parts(folder=folder, digests=made.digests, package=made.package)
+
+
+@pytest.fixture
+def publisher(tmp_path: Path, vulnerability_db: Path) -> Publisher:
+    return Publisher.new(tmp_path, vulnerability_db)
+
+
+def release(publisher: Publisher, project: Path, tmp_path: Path, *more: str | Path) -> Run:
+    run = publisher.release(project, tmp_path / "registry", *more)
+    index = tmp_path / "registry" / "index.json"
+    if run.exit_code and index.exists():
+        assert "1.0.1" not in index.read_text(encoding="utf-8"), "it has a tag"
+    return run
+
+
+def _steps(run: Run) -> dict[str, dict[str, object]]:
+    events = [json.loads(line) for line in run.stderr.splitlines() if line.startswith("{")]
+    return {each["step"]: each["data"] for each in events if each["event"] == "finished"}
+
+
+def test_the_job_that_signs_runs_nothing_of_the_project(
+    parts: Parts, publisher: Publisher, examples: Path, tmp_path: Path
+) -> None:
+    policy = publisher.policy(examples / "greeting", tmp_path)
+
+    run = release(publisher, examples / "greeting", tmp_path, *parts.words(), "--policy", policy)
+
+    result = run.ok()
+    assert result["package"] == parts.package
+    assert result["published"] is True
+    steps = _steps(run)
+    given = {name for name, data in steps.items() if data.get("by") == "another job"}
+    assert given == {"build", "rebuild", "test", "scan-source", "scan-package", "scan-sbom"}
+    assert not {"fetch", "fetch-runner", "scanner"} & set(steps)
+
+
+def test_a_rebuild_is_made_elsewhere_and_gives_the_same(made: Parts) -> None:
+    index = {
+        name: json.loads((made.folder / name / "results.json").read_text()) for name in made.digests
+    }
+
+    assert {each["package"] for each in index.values()} == {made.package}
+    assert sorted(index["build"]["results"]) == ["build", "test"]
+    assert sorted(index["rebuild"]["results"]) == ["build"]
+
+
+@pytest.mark.parametrize("part", ["build", "rebuild", "scan"])
+def test_the_digest_of_another_jobs_output_is_refused(
+    part: str, parts: Parts, publisher: Publisher, examples: Path, tmp_path: Path
+) -> None:
+    words = parts.words(**{part: f"sha256:{'0' * 64}"})
+
+    run = release(publisher, examples / "greeting", tmp_path, *words)
+
+    run.refused("results-mismatch")
+
+
+@pytest.mark.parametrize("name", ["build/build", "build/test", "rebuild/build", "scan/scan-source"])
+def test_a_result_that_was_changed_on_the_way_is_refused(
+    name: str, parts: Parts, publisher: Publisher, examples: Path, tmp_path: Path
+) -> None:
+    path = parts.folder / name
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+
+    run = release(publisher, examples / "greeting", tmp_path, *parts.words())
+
+    run.refused("results-mismatch")
+
+
+def test_results_of_another_source_are_refused(
+    parts: Parts, publisher: Publisher, project: Project, tmp_path: Path
+) -> None:
+    greeting = project("greeting")
+    (greeting / "README.md").write_text("changed", encoding="utf-8")
+
+    run = release(publisher, greeting, tmp_path, *parts.words())
+
+    assert "source" in run.refused("results-mismatch")["message"]
+
+
+def test_each_part_has_to_be_there_once(
+    parts: Parts, publisher: Publisher, examples: Path, tmp_path: Path
+) -> None:
+    words = parts.words()
+
+    few = release(publisher, examples / "greeting", tmp_path, *words[:4])
+    twice = release(publisher, examples / "greeting", tmp_path, *words, *words[:2])
+
+    few.refused("results-missing", 2)
+    twice.refused("results-missing", 2)
+
+
+def test_two_builds_that_differ_stop_the_release(
+    parts: Parts, publisher: Publisher, examples: Path, tmp_path: Path
+) -> None:
+    """Somebody who rebuilds gets another wasm: the digests are right, what they name is not."""
+    folder = parts.folder / "rebuild"
+    index = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    built = (folder / "build").read_bytes() + b"\0\x02\x01x"
+    (folder / "build").write_bytes(built)
+    index["results"]["build"] = _entry(built)
+
+    run = release(
+        publisher, examples / "greeting", tmp_path, *parts.words(rebuild=_sealed(folder, index))
+    )
+
+    run.refused("rebuild-differs")
+
+
+def test_scans_of_another_package_are_refused(
+    parts: Parts, publisher: Publisher, examples: Path, tmp_path: Path
+) -> None:
+    folder = parts.folder / "scan"
+    index = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    index["package"] = f"sha256:{'1' * 64}"
+
+    run = release(
+        publisher, examples / "greeting", tmp_path, *parts.words(scan=_sealed(folder, index))
+    )
+
+    assert "package" in run.refused("results-mismatch")["message"]
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "code"),
+    [
+        ("scanner", f"sha256:{'2' * 64}", "scanner-not-pinned"),
+        ("updated", 946684800, "database-stale"),
+    ],
+)
+def test_scans_by_what_may_not_scan_here_are_refused(
+    member: str,
+    value: object,
+    code: str,
+    parts: Parts,
+    publisher: Publisher,
+    examples: Path,
+    tmp_path: Path,
+) -> None:
+    folder = parts.folder / "scan"
+    index = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    for name in index["results"]:
+        scan = json.loads((folder / name).read_text(encoding="utf-8"))
+        scan["by"][member] = value
+        data = json.dumps(scan).encode()
+        (folder / name).write_bytes(data)
+        index["results"][name] = _entry(data)
+
+    run = release(
+        publisher, examples / "greeting", tmp_path, *parts.words(scan=_sealed(folder, index))
+    )
+
+    run.refused(code)
+
+
+def test_a_folder_of_something_else_is_refused(
+    parts: Parts, publisher: Publisher, examples: Path, tmp_path: Path
+) -> None:
+    folder = parts.folder / "build"
+    strange = release(
+        publisher, examples / "greeting", tmp_path, *parts.words(build=_sealed(folder, {"v": 2}))
+    )
+    shutil.rmtree(folder)
+    gone = release(publisher, examples / "greeting", tmp_path, *parts.words())
+
+    strange.refused("results-malformed")
+    gone.refused("results-unusable", 2)
+
+
+def test_a_key_is_no_workflow(
+    parts: Parts, publisher: Publisher, examples: Path, tmp_path: Path
+) -> None:
+    run = release(
+        publisher, examples / "greeting", tmp_path, *parts.words(), "--workflow-inputs", "{}"
+    )
+
+    run.refused("workflow-unknown", 2)
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"a": 1, "a": 2}'])
+def test_inputs_that_are_no_json_object_are_refused(
+    text: str, publisher: Publisher, examples: Path, tmp_path: Path
+) -> None:
+    run = release(publisher, examples / "greeting", tmp_path, "--workflow-inputs", text)
+
+    run.refused("usage", 2)
+
+
+def test_a_scan_needs_a_build_and_nothing_else_takes_one(parts: Parts, examples: Path) -> None:
+    words = parts.words()
+
+    scan = run_miniseal("perform", examples / "greeting", "scan", "-o", parts.folder / "new")
+    build = run_miniseal(
+        "perform", examples / "greeting", "build", "-o", parts.folder / "new", *words[:2]
+    )
+
+    scan.refused("usage", 2)
+    build.refused("usage", 2)
+
+
+def test_results_are_written_to_a_new_folder(parts: Parts, examples: Path) -> None:
+    run = run_miniseal("perform", examples / "greeting", "rebuild", "-o", parts.folder / "rebuild")
+
+    run.refused("results-unusable", 2)
+
+
+def _entry(data: bytes) -> dict[str, object]:
+    from miniseal.formats.digest import sha256
+
+    return {"digest": sha256(data), "size": len(data)}
+
+
+def _sealed(folder: Path, index: dict[str, object]) -> str:
+    """The digest of a folder whose index is this; what it lists is as it was written."""
+    from miniseal.formats.digest import sha256
+    from miniseal.formats.strictjson import canonical
+
+    data = canonical(index)
+    (folder / "results.json").write_bytes(data)
+    return sha256(data)
