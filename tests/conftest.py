@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from kit.act import Act
 from kit.commands import Run, run_miniseal
 from kit.cosign import Cosign
 from kit.dagger import BaseImage, DaggerEngineProcess, DaggerTools
@@ -141,6 +142,24 @@ def sigstore() -> Iterator[PrivateSigstore]:
 def cosign(sigstore: PrivateSigstore) -> Cosign:
     """Runs cosign inside the private Sigstore: `cosign("tree", ...).ok()`."""
     return Cosign(_service(programs.SIGSTORE.entry()) / "cosign", sigstore)
+
+
+@pytest.fixture
+def act(sigstore: PrivateSigstore, tmp_path: Path) -> Act:
+    """Runs GitHub workflows inside the private Sigstore: `act.run(repository, "ci.yml").ok("a")`.
+
+    What jobs fetch is kept where the tests' own is.
+    """
+    from miniseal.cli.workshop import tool_cache  # not for unit tests
+
+    folder = tmp_path / "act"
+    folder.mkdir()
+    environ = {
+        "MINISEAL_CACHE": str(tool_cache().folder.parent),
+        "MINISEAL_STEP_CACHE": "off",
+    }
+    program = _service(programs.ACT.entry()) / "act"
+    return Act(program=program, sigstore=sigstore, folder=folder, environ=environ)
 
 
 @pytest.fixture(scope="session")
