@@ -12,13 +12,17 @@ from miniseal.formats.members import Members
 from miniseal.formats.strictjson import canonical, loads
 
 __all__ = [
+    "DOCKER_INDEX_TYPE",
+    "DOCKER_MANIFEST_TYPE",
     "EMPTY_CONFIG",
     "EMPTY_CONFIG_TYPE",
     "IMAGE_CONFIG_TYPE",
     "IMAGE_LAYER_TYPE",
     "INDEX_TYPE",
+    "INDEX_TYPES",
     "MANIFEST_LIMIT",
     "MANIFEST_TYPE",
+    "MANIFEST_TYPES",
     "MANIFEST_VALUES",
     "OCI_MALFORMED",
     "REF_NAME",
@@ -30,6 +34,11 @@ __all__ = [
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
+DOCKER_MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_INDEX_TYPE = "application/vnd.docker.distribution.manifest.list.v2+json"
+INDEX_TYPES = frozenset({INDEX_TYPE, DOCKER_INDEX_TYPE})
+"""What lists manifests; docker's forms are of the same shape, and are stored and copied alone."""
+MANIFEST_TYPES = INDEX_TYPES | {MANIFEST_TYPE, DOCKER_MANIFEST_TYPE}
 IMAGE_CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 IMAGE_LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
 EMPTY_CONFIG_TYPE = "application/vnd.oci.empty.v1+json"
@@ -127,13 +136,13 @@ class Manifest:
     annotations: dict[str, str] = field(default_factory=dict[str, str])
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "Manifest":
-        """Read a manifest of at most `MANIFEST_LIMIT` bytes.
+    def from_bytes(cls, data: bytes, media_type: str = MANIFEST_TYPE) -> "Manifest":
+        """Read a manifest of at most `MANIFEST_LIMIT` bytes; of docker's only where that is asked.
 
         Raises:
             FormatError: `oci-malformed`, `json-malformed`, `too-large`, `digest-malformed`.
         """
-        members = _document(data, MANIFEST_TYPE, "manifest", foreign=("manifests",))
+        members = _document(data, media_type, "manifest", foreign=("manifests",))
         return cls(
             config=Descriptor.from_members(members.child("config")),
             layers=tuple(map(Descriptor.from_members, members.children("layers"))),
@@ -169,13 +178,13 @@ class Index:
     annotations: dict[str, str] = field(default_factory=dict[str, str])
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "Index":
-        """Read an index of at most `MANIFEST_LIMIT` bytes.
+    def from_bytes(cls, data: bytes, media_type: str = INDEX_TYPE) -> "Index":
+        """Read an index of at most `MANIFEST_LIMIT` bytes; docker's only where that is asked.
 
         Raises:
             FormatError: `oci-malformed`, `json-malformed`, `too-large`, `digest-malformed`.
         """
-        members = _document(data, INDEX_TYPE, "index", foreign=("config", "layers"))
+        members = _document(data, media_type, "index", foreign=("config", "layers"))
         return cls(
             manifests=tuple(map(Descriptor.from_members, members.children("manifests"))),
             annotations=members.string_map("annotations"),
@@ -197,9 +206,11 @@ def _document(data: bytes, media_type: str, what: str, *, foreign: tuple[str, ..
     value = loads(data, limit=MANIFEST_LIMIT, values=MANIFEST_VALUES, what=what, floats=True)
     members = Members(value, what, OCI_MALFORMED)
     members.integer("schemaVersion", least=2, most=2)
-    # mediaType is only a SHOULD in the specification; what contradicts is refused.
+    # mediaType is only a SHOULD in the specification, and a must in docker's; what contradicts is
+    # refused.
     found = members.optional_string("mediaType")
-    if found not in (None, media_type):
+    unsaid = found is None and media_type in (MANIFEST_TYPE, INDEX_TYPE)
+    if found != media_type and not unsaid:
         raise OCI_MALFORMED(
             f"document is not an OCI {what}", found=repr(found)[:100], expected=media_type
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from miniseal.formats.digest import check_digest
 from miniseal.formats.errors import EnvironmentalError
-from miniseal.formats.oci import INDEX_TYPE, MANIFEST_LIMIT, MANIFEST_TYPE, Descriptor
+from miniseal.formats.oci import MANIFEST_LIMIT, MANIFEST_TYPE, MANIFEST_TYPES, Descriptor
 from miniseal.registry.checked import checked
 from miniseal.registry.files import Folder
 from miniseal.registry.folder import LayoutFolder, Memory, create, is_missing, prepare
@@ -31,7 +31,6 @@ from miniseal.registry.store import (
 
 __all__ = ["LayoutStore"]
 
-_MANIFEST_TYPES = frozenset({MANIFEST_TYPE, INDEX_TYPE})
 
 
 class LayoutStore:
@@ -170,7 +169,7 @@ class LayoutStore:
             EnvironmentalError: `content-missing`.
         """
         check_tag(name)
-        if descriptor.media_type not in _MANIFEST_TYPES:
+        if descriptor.media_type not in MANIFEST_TYPES:
             raise TAG_REFUSED("only manifests can be tagged", found=descriptor.media_type[:100])
         with self._locked() as folder:
             data = folder.read(descriptor, limit=MANIFEST_LIMIT)

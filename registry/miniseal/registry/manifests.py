@@ -5,9 +5,10 @@ from dataclasses import replace
 from miniseal.formats.errors import FormatError
 from miniseal.formats.members import Members
 from miniseal.formats.oci import (
-    INDEX_TYPE,
+    INDEX_TYPES,
     MANIFEST_LIMIT,
     MANIFEST_TYPE,
+    MANIFEST_TYPES,
     MANIFEST_VALUES,
     OCI_MALFORMED,
     Descriptor,
@@ -27,15 +28,15 @@ def describe(data: bytes, media_type: str) -> tuple[Descriptor, Descriptor | Non
     Raises:
         FormatError: `oci-malformed`, `json-malformed`, `digest-malformed`, `too-large`.
     """
-    if media_type == MANIFEST_TYPE:
-        manifest = Manifest.from_bytes(data)
-        if manifest.subject:
+    if media_type in INDEX_TYPES:
+        Index.from_bytes(data, media_type)
+        return Descriptor.of(data, media_type), None
+    if media_type in MANIFEST_TYPES:
+        manifest = Manifest.from_bytes(data, media_type)
+        if manifest.subject and media_type == MANIFEST_TYPE:
             return referrers.describe(data, manifest), manifest.subject
         plain = Descriptor.of(data, media_type)
         return replace(plain, artifact_type=manifest.artifact_type), None
-    if media_type == INDEX_TYPE:
-        Index.from_bytes(data)
-        return Descriptor.of(data, media_type), None
     raise OCI_MALFORMED("not a kind of manifest", found=media_type[:100], expected=MANIFEST_TYPE)
 
 

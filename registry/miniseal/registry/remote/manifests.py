@@ -9,16 +9,14 @@ from collections import OrderedDict
 
 from miniseal.formats.digest import DIGEST_MISMATCH, sha256
 from miniseal.formats.errors import EnvironmentalError
-from miniseal.formats.oci import INDEX_TYPE, MANIFEST_LIMIT, MANIFEST_TYPE, Descriptor
+from miniseal.formats.oci import MANIFEST_LIMIT, MANIFEST_TYPE, MANIFEST_TYPES, Descriptor
 from miniseal.registry.remote.codes import REGISTRY_MALFORMED
 from miniseal.registry.remote.session import Request, Session
 from miniseal.registry.store import CONTENT_MISSING
 
 __all__ = ["MANIFEST_TYPES", "Manifests"]
 
-MANIFEST_TYPES = frozenset({MANIFEST_TYPE, INDEX_TYPE})
-
-_ACCEPT = {"Accept": f"{MANIFEST_TYPE}, {INDEX_TYPE}"}
+_ACCEPT = {"Accept": ", ".join(sorted(MANIFEST_TYPES, reverse=True))}
 _MOST_KEPT = 8 * 1024 * 1024
 
 
