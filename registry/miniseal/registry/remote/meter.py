@@ -1,25 +1,29 @@
 """What one answer may cost: time and bytes, from its first header field to its last byte.
 
-A socket bounds one silence, and neither the sum of them nor what comes between. Here both are: an
-answer is read through a meter, however slowly or in whatever pieces it comes.
+`http.client` bounds a line and a silence, and neither the number of lines nor the sum of silences.
+Here both are: an answer is read through a meter, however slowly or in whatever pieces it comes.
 """
 
 import io
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from http.client import HTTPResponse
 from typing import Any
 
 from miniseal.registry.remote.codes import REGISTRY_MALFORMED
 
-__all__ = ["Budget", "Meter"]
+__all__ = ["Budget", "MeteredResponse", "metered"]
 
+_BUFFER = 64 * 1024
 _HEADERS = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """Bounds of one answer, and of the request before it.
+    """Bounds of one answer.
 
     Attributes:
         until: the time at which it has to be whole.
@@ -34,49 +38,55 @@ class Budget:
     clock: Callable[[], float]
 
     @property
-    def patient(self) -> float:
-        """Seconds that the other side may be silent from now on.
-
-        Raises:
-            TimeoutError: the time is over.
-        """
-        left = self.until - self.clock()
-        if left <= 0:
-            raise TimeoutError("answer takes too long")
-        return min(left, self.patience)
+    def left(self) -> float:
+        """Seconds; not more than zero where the time is over."""
+        return self.until - self.clock()
 
 
-class Meter(io.RawIOBase):
-    """What a socket receives, read within a budget.
+_BUDGET: ContextVar[Budget] = ContextVar("budget")
 
-    Attributes:
-        received: bytes so far.
-    """
 
-    def __init__(self, sock: socket.socket, budget: Budget) -> None:
-        """Begin to read an answer; the socket stays its owner's."""
+@contextmanager
+def metered(budget: Budget) -> Generator[None]:
+    """Responses that begin in the block have this budget, also after it."""
+    held = _BUDGET.set(budget)
+    try:
+        yield
+    finally:
+        _BUDGET.reset(held)
+
+
+class MeteredResponse(HTTPResponse):
+    """A response that is read through a meter."""
+
+    def __init__(self, sock: socket.socket, *arguments: Any, **named: Any) -> None:  # noqa: ANN401
+        """Begin to read from a socket, as `http.client` does."""
+        super().__init__(sock, *arguments, **named)
+        self.fp = io.BufferedReader(_Meter(self.fp.detach(), sock, _BUDGET.get()), _BUFFER)
+
+
+class _Meter(io.RawIOBase):
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, budget: Budget) -> None:
         super().__init__()
+        self._raw = raw
         self._socket = sock
         self._budget = budget
-        self._most = 2 * budget.most + _HEADERS  # chunks have something around them
-        self.received = 0
+        self._bytes_left = 2 * budget.most + _HEADERS  # chunks have something around them
 
     def readable(self) -> bool:
-        """Always."""
         return True
 
-    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any buffer, as in io
-        """Wait for some bytes; none is the end.
-
-        Raises:
-            TimeoutError: there were none in time.
-            FormatError: `registry-malformed`, there were too many.
-        """
-        patient = self._budget.patient
-        if patient != self._socket.gettimeout():
-            self._socket.settimeout(patient)
-        size = self._socket.recv_into(buffer)
-        self.received += size
-        if self.received > self._most:
+    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - any buffer, as in io
+        left = self._budget.left
+        if left <= 0:
+            raise TimeoutError("answer takes too long")
+        self._socket.settimeout(min(left, self._budget.patience))
+        size: int | None = self._raw.readinto(buffer)
+        self._bytes_left -= size or 0
+        if self._bytes_left < 0:
             raise REGISTRY_MALFORMED("answer of the registry has no end")
         return size
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()

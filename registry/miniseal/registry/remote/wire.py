@@ -1,18 +1,13 @@
 """One HTTP request and its answer, within a budget.
 
-Connections and their TLS are urllib3's. Nothing is repeated here, no redirect is followed, no
-credential is known, and no exception of urllib3 gets out.
+Nothing is repeated here, no redirect is followed, no credential is known, and no exception of
+urllib3 gets out.
 """
 
-import errno
-import threading
-from collections import defaultdict
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit
-from weakref import finalize
+from typing import TYPE_CHECKING, Any, Self
 
 from miniseal.formats.errors import Code, MinisealError, UsageError
 from miniseal.formats.strictjson import TOO_LARGE
@@ -23,15 +18,10 @@ from miniseal.registry.remote.codes import (
     REGISTRY_UNREACHABLE,
     REGISTRY_UNTRUSTED,
 )
-from miniseal.registry.remote.exchange import Body, Incoming, send
-from miniseal.registry.remote.meter import Budget
-from miniseal.registry.remote.origin import Origin
+from miniseal.registry.remote.meter import Budget, MeteredResponse, metered
 
 if TYPE_CHECKING:
-    import socket
-    from ssl import SSLContext
-
-    from urllib3.connection import HTTPConnection
+    from urllib3 import BaseHTTPResponse, PoolManager
 
 __all__ = ["CA_FILE_INVALID", "Answer", "Body", "Wire"]
 
@@ -43,10 +33,10 @@ CA_FILE_INVALID = Code(
     remedy="name a file with the certificates of the registry's authority, in PEM",
 )
 
+Body = bytes | Iterable[bytes]
+
 _DRAIN = 64 * 1024
-_MOST_IDLE = 16
-# The other side may have answered before it hung up.
-_HUNG_UP = frozenset({errno.EPIPE, errno.ECONNRESET})
+_CONNECTIONS = 16
 
 
 class Answer:
@@ -58,15 +48,14 @@ class Answer:
         headers: by name, whatever the case.
     """
 
-    __slots__ = ("_incoming", "_line", "headers", "status", "url")
+    __slots__ = ("_response", "headers", "status", "url")
 
-    def __init__(self, url: str, incoming: Incoming, line: "_Line") -> None:
-        """Take over a connection whose answer's header was read."""
+    def __init__(self, url: str, response: "BaseHTTPResponse") -> None:
+        """Take over a response whose header was read."""
         self.url = url
-        self.status = incoming.status
-        self.headers: Mapping[str, str] = incoming.fields
-        self._incoming = incoming
-        self._line = line
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+        self._response = response
 
     def read(self, limit: int) -> bytes:
         """All of the body.
@@ -97,7 +86,7 @@ class Answer:
         if encoding.lower() != "identity":
             raise REGISTRY_MALFORMED("answer is encoded", found=repr(encoding)[:60])
         with _failures(self.url):
-            while chunk := self._incoming.read(CHUNK):
+            while chunk := self._response.read(CHUNK, decode_content=False):
                 yield chunk
 
     def __enter__(self) -> Self:
@@ -115,17 +104,17 @@ class Answer:
 
     def close(self) -> None:
         """Let go of the connection; it is used again if the body was read, or nearly."""
-        left = self._incoming.left
-        if left is not None and 0 < left <= _DRAIN:
-            with suppress(MinisealError), _failures(self.url):
-                self._incoming.read(left)
-        self._line.end(keep=self._incoming.keeps)
+        left = self._response.length_remaining
+        with suppress(MinisealError), _failures(self.url):
+            if left is not None and left <= _DRAIN:
+                self._response.read(left + 1, decode_content=False)
+            self._response.close()
 
 
 class Wire:
     """Connections, kept for the next request."""
 
-    __slots__ = ("__weakref__", "_access", "_idle", "_lock", "_trust")
+    __slots__ = ("_pool",)
 
     def __init__(self, access: Access) -> None:
         """Open none yet.
@@ -134,14 +123,7 @@ class Wire:
             UsageError: `ca-file-invalid`.
             EnvironmentalError: `extra-missing`.
         """
-        from miniseal.formats.extras import need
-
-        need("registry")
-        self._access = access
-        self._idle: defaultdict[Origin, list[HTTPConnection]] = defaultdict(list)
-        finalize(self, _close, self._idle)
-        self._lock = threading.Lock()
-        self._trust = None if access.ca_file is None else _trusting(access)
+        self._pool = _pool(access)
 
     def ask(
         self,
@@ -155,117 +137,42 @@ class Wire:
         """Send a request; whoever gets the answer closes it.
 
         Raises:
-            FormatError: `registry-malformed`.
             EnvironmentalError: `registry-unreachable`, `registry-untrusted`.
         """
-        origin = Origin.of_url(url)
-        parts = urlsplit(url)
-        target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
-        fields = {
-            "Host": origin.authority,
-            "User-Agent": "miniseal",
-            "Accept-Encoding": "identity",
-            **headers,
-        }
-        with _failures(url):
-            line = _Line(self, origin)
-            try:
-                with line.sending():
-                    send(line.sock, method, target, headers=fields, body=body, budget=budget)
-                return Answer(url, Incoming(line.sock, method, budget), line)
-            except BaseException:
-                line.end(keep=False)
-                raise
-
-    def take(self, origin: Origin) -> "HTTPConnection":
-        """A connection to an origin, of those that wait, or a new one.
-
-        Raises:
-            OSError, HTTPError: there is none.
-        """
-        while True:
-            with self._lock:
-                waiting = self._idle[origin]
-                connection = waiting.pop() if waiting else None
-            if connection is None:
-                return self._connected(origin)
-            if connection.is_connected:
-                return connection
-            connection.close()
-
-    def give(self, origin: Origin, connection: "HTTPConnection") -> None:
-        """Let a connection wait for the next request."""
-        with self._lock:
-            waiting = self._idle[origin]
-            if len(waiting) < _MOST_IDLE:
-                waiting.append(connection)
-                return
-        connection.close()
-
-    def _connected(self, origin: Origin) -> "HTTPConnection":
-        from urllib3.connection import HTTPConnection, HTTPSConnection
-
-        seconds = self._access.connect_seconds
-        if origin.scheme == "http":
-            connection = HTTPConnection(origin.host, origin.port, timeout=seconds)
-        else:
-            with self._lock:
-                self._trust = self._trust or _trusting(self._access)
-            connection = HTTPSConnection(
-                origin.host, origin.port, timeout=seconds, ssl_context=self._trust
+        with metered(budget), _failures(url):
+            response = self._pool.urlopen(
+                method,
+                url,
+                body=body,
+                headers={"User-Agent": "miniseal", "Accept-Encoding": "identity", **headers},
+                redirect=False,
+                retries=False,
+                preload_content=False,
+                decode_content=False,
             )
-        try:
-            connection.connect()
-        except BaseException:
-            connection.close()
-            raise
-        if origin.scheme == "https" and not connection.is_verified:
-            connection.close()
-            raise REGISTRY_UNTRUSTED(f"cannot tell who answers for {origin}")
-        return connection
+        return Answer(url, response)
 
 
-class _Line:
-    """A connection in use, for one request and its answer."""
+def _pool(access: Access) -> "PoolManager":
+    from miniseal.formats.extras import need
 
-    __slots__ = ("_broken", "_connection", "_origin", "_wire", "sock")
-
-    def __init__(self, wire: Wire, origin: Origin) -> None:
-        self._wire = wire
-        self._origin = origin
-        self._broken = False
-        self._connection: HTTPConnection | None = wire.take(origin)
-        self.sock: socket.socket = self._connection.sock
-
-    @contextmanager
-    def sending(self) -> Generator[None]:
-        """Send in the block; whoever hangs up meanwhile may have answered."""
-        try:
-            yield
-        except OSError as error:
-            if error.errno not in _HUNG_UP:
-                raise
-            self._broken = True
-
-    def end(self, *, keep: bool) -> None:
-        """Let go of the connection, once; `keep` lets it be used again."""
-        connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        if keep and not self._broken:
-            self._wire.give(self._origin, connection)
-        else:
-            connection.close()
-
-
-def _close(idle: "Mapping[Origin, list[HTTPConnection]]") -> None:
-    for connections in idle.values():
-        for connection in connections:
-            connection.close()
-
-
-def _trusting(access: Access) -> "SSLContext":
+    need("registry")
     import ssl
+
+    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Timeout
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+
+    class Plain(HTTPConnection):
+        response_class = MeteredResponse
+
+    class Secure(HTTPSConnection):
+        response_class = MeteredResponse
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls: Any = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls: Any = Secure
 
     trust = ssl.create_default_context()
     if access.ca_file is not None:
@@ -275,7 +182,16 @@ def _trusting(access: Access) -> "SSLContext":
             raise CA_FILE_INVALID(
                 f"cannot use {access.ca_file}", found=error.strerror or type(error).__name__
             ) from error
-    return trust
+    pool = PoolManager(
+        num_pools=_CONNECTIONS,
+        maxsize=_CONNECTIONS,
+        timeout=Timeout(connect=access.connect_seconds, read=access.read_seconds),
+        ssl_context=trust,
+        blocksize=CHUNK,
+    )
+    classes: dict[str, Any] = {"http": PlainPool, "https": SecurePool}
+    pool.pool_classes_by_scheme = classes
+    return pool
 
 
 @contextmanager
