@@ -1,4 +1,7 @@
-"""Files that the command line names: read with a clear error, written whole or not at all."""
+"""Files that the command line names: read with a clear error, written whole or not at all.
+
+A file that others write to as well is appended to instead.
+"""
 
 import os
 import stat
@@ -7,7 +10,7 @@ from pathlib import Path
 from miniseal.formats.errors import Code, UsageError
 from miniseal.pipeline.whole import write_whole
 
-__all__ = ["FILE_UNUSABLE", "read_file", "write_file"]
+__all__ = ["FILE_UNUSABLE", "append_file", "read_file", "write_file"]
 
 FILE_UNUSABLE = Code(
     "file-unusable",
@@ -48,5 +51,23 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, data, mode=mode)
+    except OSError as error:
+        raise FILE_UNUSABLE(f"cannot write {path}: {error.strerror}") from error
+
+
+def append_file(path: Path, data: bytes) -> None:
+    """Write at the end of a regular file, which is made where there is none.
+
+    Raises:
+        UsageError: `file-unusable`.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, flags, 0o644)
+        with os.fdopen(file, "ab") as stream:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise FILE_UNUSABLE(f"{path} is not a regular file")
+            stream.write(data)
     except OSError as error:
         raise FILE_UNUSABLE(f"cannot write {path}: {error.strerror}") from error

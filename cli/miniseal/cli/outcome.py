@@ -15,6 +15,7 @@ import click
 from miniseal.formats.errors import MinisealError, UsageError
 from miniseal.formats.extras import missing, need
 from miniseal.pipeline.printable import printable
+from miniseal.pipeline.workflow import inert, inert_json
 
 __all__ = ["Outcome", "Verb", "show_error"]
 
@@ -72,7 +73,7 @@ class Verb(click.Command):
             click.echo(_json(document))
         else:
             for line in outcome.lines:
-                click.echo(printable(line))
+                click.echo(inert(printable(line)))
             if outcome.error is not None:
                 show_error(outcome.error, None)
         return outcome.exit_code
@@ -96,11 +97,11 @@ def show_error(error: MinisealError, schema: str | None) -> None:
         click.echo(_json(document))
         return
     label = "usage" if isinstance(error, UsageError) else "error"
-    click.echo(printable(f"{label}: {error.message} [{error.code}]"), err=True)
+    click.echo(inert(printable(f"{label}: {error.message} [{error.code}]")), err=True)
     for name in ("found", "expected", "hint"):
         value = getattr(error, name)
         if value:
-            click.echo(printable(f"  {name + ':':<9} {value}"), err=True)
+            click.echo(inert(printable(f"  {name + ':':<9} {value}")), err=True)
 
 
 def _json(document: Mapping[str, object]) -> str:
@@ -109,5 +110,5 @@ def _json(document: Mapping[str, object]) -> str:
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "ascii")  # None where it is closed
     except UnicodeEncodeError:
-        return json.dumps(document, indent=2)
-    return text
+        text = json.dumps(document, indent=2)
+    return inert_json(text)

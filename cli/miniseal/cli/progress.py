@@ -15,10 +15,11 @@ import click
 
 from miniseal.pipeline.events import Event, Events, Sink, json_lines, plain_lines
 from miniseal.pipeline.printable import one_line
+from miniseal.pipeline.workflow import inert
 
 __all__ = ["FORMS", "form_for", "option", "view", "warn"]
 
-FORMS = ("auto", "tty", "plain", "json", "none")
+FORMS = ("auto", "tty", "plain", "github", "json", "none")
 
 _WHOLE = "release"
 """The step of what concerns no step alone."""
@@ -28,7 +29,8 @@ option = click.option(
     type=click.Choice(FORMS),
     default="auto",
     show_default=True,
-    help="How steps are shown on stderr: auto is tty on a terminal and plain elsewhere.",
+    help="How steps are shown on stderr: auto is tty on a terminal, github in a workflow of "
+    "GitHub Actions, and plain elsewhere.",
 )
 
 
@@ -42,6 +44,8 @@ def form_for(form: str, stream: TextIO | None, environ: Mapping[str, str]) -> st
         return "none"
     if form != "auto":
         return form
+    if environ.get("GITHUB_ACTIONS") == "true":
+        return "github"
     watched = environ.get("CI", "").lower() in {"", "0", "false"}
     able = environ.get("TERM", "") not in {"", "dumb", "unknown"}
     return "tty" if stream.isatty() and watched and able else "plain"
@@ -63,6 +67,11 @@ def view(form: str, *, steps: Sequence[str] = (), also: Sequence[Sink] = ()) -> 
 
         with live(stream, steps) as board:
             yield Events(_all(board, *also))
+    elif chosen == "github":
+        from miniseal.cli.actions import grouped  # few need it
+
+        with grouped(stream) as log:
+            yield Events(_all(log, *also))
     else:
         yield Events(_all(_sink(chosen, stream), *also))
 
@@ -91,7 +100,7 @@ def _sink(form: str, stream: TextIO) -> Sink:
 
     def sink(event: Event) -> None:
         if event.step == _WHOLE and event.event == "output":
-            stream.write(f"{one_line(str(event.data.get('text', '')))}\n")
+            stream.write(inert(f"{one_line(str(event.data.get('text', '')))}\n"))
             stream.flush()
             return
         data = {name: _printable(value) for name, value in event.data.items()}

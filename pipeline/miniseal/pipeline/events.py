@@ -13,6 +13,7 @@ from typing import Literal, TextIO
 
 from miniseal.formats import times
 from miniseal.formats.errors import MinisealError
+from miniseal.pipeline.workflow import inert, inert_json
 
 __all__ = ["Event", "Events", "Sink", "json_lines", "plain_lines", "short"]
 
@@ -94,7 +95,7 @@ def json_lines(stream: TextIO) -> Sink:
     """A sink that writes each event as one JSON line."""
 
     def sink(event: Event) -> None:
-        stream.write(json.dumps(event.to_json(), separators=(",", ":")) + "\n")
+        stream.write(inert_json(json.dumps(event.to_json(), separators=(",", ":"))) + "\n")
         stream.flush()
 
     return sink
@@ -111,12 +112,12 @@ def plain_lines(stream: TextIO) -> Sink:
         if event.event == "progress":  # lines stay: a bar would not
             return
         if event.event == "output":
-            stream.write(f"  {event.step:<12} {event.data.get('text', '')}\n")
+            stream.write(inert(f"  {event.step:<12} {event.data.get('text', '')}\n"))
         else:
             mark = {"finished": "ok", "cached": "cached", "failed": "FAILED"}[event.event]
             seconds = event.time - started.get(event.step, event.time)
             facts = ", ".join(f"{key} {short(value)}" for key, value in event.data.items())
-            stream.write(f"  {event.step:<12} {mark:<6} {seconds:5.1f} s  {facts}\n")
+            stream.write(inert(f"  {event.step:<12} {mark:<6} {seconds:5.1f} s  {facts}\n"))
         stream.flush()
 
     return sink

@@ -1,15 +1,36 @@
 import sys
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kit.reports import played, released
-from miniseal.cli.reporting import command_line, written
+from miniseal.cli.reporting import Outputs, command_line, written
 from miniseal.formats.errors import Code, UsageError
 from miniseal.pipeline.report.gather import Asked
 from miniseal.pipeline.report.recorder import Recorder
 
 BROKEN = Code("broken", UsageError, meaning="m", cause="c", remedy="r")
+
+
+def writing(
+    recorder: Recorder,
+    asked: Asked | None = None,
+    *,
+    form: str = "none",
+    results: Mapping[Any, Any] | None = None,
+    **outputs: Any,
+) -> AbstractContextManager[Any]:
+    return written(
+        Outputs(**outputs),
+        recorder,
+        results or {},
+        asked or Asked(),
+        project=Path("apps/tip"),
+        form=form,
+    )
 
 
 @pytest.fixture
@@ -23,7 +44,7 @@ def recorder() -> Recorder:
 
 
 def test_a_release_that_ends_is_written(page: Path, recorder: Recorder) -> None:
-    with written(page, recorder, {}, Asked()) as ended:
+    with writing(recorder, report=page) as ended:
         ended(None)
 
     assert "All 18 steps went well" in page.read_text(encoding="utf-8")
@@ -34,7 +55,7 @@ def test_one_that_fails_is_written_with_what_to_run_again(page: Path) -> None:
 
     with (
         pytest.raises(UsageError, match="no room"),
-        written(page, recorder, {}, Asked(again="miniseal release .")),
+        writing(recorder, Asked(again="miniseal release ."), report=page),
     ):
         raise BROKEN("no room")
 
@@ -53,14 +74,14 @@ def test_so_is_one_that_crashes_or_is_interrupted(
     error = {"code": "interrupted", "message": "interrupted"}
     recorder = played((0, "build", "started", {}), (1, "build", "failed", {"error": error}))
 
-    with pytest.raises(type(failure)), written(page, recorder, {}, Asked()):
+    with pytest.raises(type(failure)), writing(recorder, report=page):
         raise failure
 
     assert said in page.read_text(encoding="utf-8")
 
 
 def test_without_a_path_nothing_is_written(tmp_path: Path, recorder: Recorder) -> None:
-    with written(None, recorder, {}, Asked()) as ended:
+    with writing(recorder) as ended:
         ended(None)
 
     assert list(tmp_path.iterdir()) == []
@@ -71,7 +92,7 @@ def test_a_page_that_cannot_be_written_fails_a_good_release(
 ) -> None:
     with (
         pytest.raises(UsageError) as error,
-        written(tmp_path, recorder, {}, Asked()) as ended,
+        writing(recorder, report=tmp_path) as ended,
     ):
         ended(None)
 
@@ -81,7 +102,7 @@ def test_a_page_that_cannot_be_written_fails_a_good_release(
 def test_it_does_not_hide_why_a_release_failed(
     tmp_path: Path, recorder: Recorder, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(UsageError, match="no room"), written(tmp_path, recorder, {}, Asked()):
+    with pytest.raises(UsageError, match="no room"), writing(recorder, report=tmp_path):
         raise BROKEN("no room")
 
     assert "file-unusable" in capsys.readouterr().err

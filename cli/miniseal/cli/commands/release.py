@@ -20,8 +20,8 @@ __all__ = ["command"]
 @click.command("release", cls=Verb, extra="pipeline")
 @click.argument("project", default=".", type=click.Path(path_type=Path))
 @releasing.options
-@reporting.option
-def command(project: Path, report: Path | None, **options: Any) -> Outcome:  # noqa: ANN401 - click's
+@reporting.options
+def command(project: Path, **options: Any) -> Outcome:  # noqa: ANN401 - click's
     """Release PROJECT: build, test, scan, sign, publish, verify, tag."""
     from miniseal.cli import workshop  # needs the extra `pipeline`
     from miniseal.pipeline.flow import STEPS
@@ -30,6 +30,7 @@ def command(project: Path, report: Path | None, **options: Any) -> Outcome:  # n
     from miniseal.pipeline.report.recorder import Recorder
     from miniseal.pipeline.telemetry import spans
 
+    outputs = reporting.taken(options)
     asked, how = releasing.read(options)
     given, destination = asked.release(project), asked.destination(project)
     recorder, names = Recorder(), [step.name for step in STEPS]
@@ -38,7 +39,7 @@ def command(project: Path, report: Path | None, **options: Any) -> Outcome:  # n
         shown.view(how.progress, steps=names, also=(recorder, *sinks)) as events,
         workshop.open_workshop(project, how, events) as shop,
         reporting.written(
-            report,
+            outputs,
             recorder,
             shop.results,
             Asked(
@@ -49,6 +50,8 @@ def command(project: Path, report: Path | None, **options: Any) -> Outcome:  # n
                 until=given.until,
                 again=reporting.command_line(),
             ),
+            project=project,
+            form=how.progress,
         ) as ended,
     ):
         released = asyncio.run(release(project, shop, given))

@@ -65,7 +65,7 @@ def test_a_licence_names_what_has_it() -> None:
 
 def row(package: str | None, suppressed: Suppressed | None = None) -> Vulnerability:
     finding = Finding(id="CVE-1", severity="low", package=package)
-    return Vulnerability(finding=finding, places=(), suppressed=suppressed)
+    return Vulnerability(finding=finding, spots=(), suppressed=suppressed)
 
 
 def test_a_package_is_named_without_version_and_encoding() -> None:
