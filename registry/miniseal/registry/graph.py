@@ -4,7 +4,7 @@ The store is asked, and only what it proves by digest is followed. Nothing of th
 """
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -18,9 +18,10 @@ from miniseal.formats.oci import (
     Index,
     Manifest,
 )
+from miniseal.registry.ahead import ahead
 from miniseal.registry.store import Store
 
-__all__ = ["GRAPH_LIMIT", "MOST_BLOBS", "MOST_MANIFESTS", "Graph", "walk"]
+__all__ = ["GRAPH_LIMIT", "MOST_BLOBS", "MOST_MANIFESTS", "MOST_NAMED", "Graph", "walk"]
 
 GRAPH_LIMIT = Code(
     "graph-limit",
@@ -32,6 +33,8 @@ GRAPH_LIMIT = Code(
 
 MOST_MANIFESTS = 25_000
 MOST_BLOBS = 100_000
+MOST_NAMED = 500_000
+"""How often manifests may name content and each other: the same blob may be in all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,19 +115,20 @@ def walk(
     """
     nodes: dict[str, Node] = {}
     blobs: dict[tuple[str, int], Descriptor] = {}
-    first = _unknown(roots, nodes)
-    level = first
+    first = level = _unknown(roots, nodes)
     look = partial(_look, store, referrers=referrers)
-    pool = ThreadPoolExecutor(max(1, parallel))
-    try:
-        while level:
-            found = list(pool.map(look, level))
-            nodes |= {node.descriptor.digest: node for node in found}
-            blobs |= {(blob.digest, blob.size): blob for node in found for blob in node.blobs}
-            level = _unknown((e for n in found for e in (*n.parts, *n.referrers)), nodes)
-            _check_bounds(len(nodes) + len(level), len(blobs), most)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    named = 0
+    while level:
+        below: dict[str, Descriptor] = {}
+        with closing(ahead(look, level, parallel=max(1, parallel))) as found:
+            for node in found:
+                nodes[node.descriptor.digest] = node
+                blobs |= {(blob.digest, blob.size): blob for blob in node.blobs}
+                below |= {each.digest: each for each in (*node.parts, *node.referrers)}
+                named += len(node.blobs) + len(node.parts) + len(node.referrers)
+                _check_bounds(max(len(nodes), len(below)), len(blobs), named, most)
+        level = _unknown(below.values(), nodes)
+        _check_bounds(len(nodes) + len(level), len(blobs), named, most)
     return Graph(nodes=nodes, roots=tuple(d.digest for d in first), blobs=tuple(blobs.values()))
 
 
@@ -161,10 +165,10 @@ def _bare(descriptor: Descriptor) -> Descriptor:
     )
 
 
-def _check_bounds(manifests: int, blobs: int, most: int) -> None:
-    if manifests > most or blobs > MOST_BLOBS:
+def _check_bounds(manifests: int, blobs: int, named: int, most: int) -> None:
+    if manifests > most or blobs > MOST_BLOBS or named > MOST_NAMED:
         raise GRAPH_LIMIT(
             "too much to copy at once",
-            found=f"at least {manifests} manifests and {blobs} blobs",
-            expected=f"at most {most} and {MOST_BLOBS}",
+            found=f"at least {manifests} manifests and {blobs} blobs, named {named} times",
+            expected=f"at most {most} and {MOST_BLOBS}, named {MOST_NAMED} times",
         )

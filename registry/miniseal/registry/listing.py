@@ -37,7 +37,7 @@ def list_referrers(folder: LayoutFolder, subject: str) -> tuple[Descriptor, ...]
         if data and b"subject" not in data and b"\\" not in data:  # nor one that is escaped
             plain.add(candidate.digest)
         # what was read counts, not what a list claims; what lacks the digest is not parsed
-        size += len(data)
+        size += referrers.weight(data) if subject.encode() in data else len(data)
         if subject.encode() in data and (referrer := _referrer(data, subject)):
             found[referrer.digest] = referrer
         referrers.check_bounds(len(found), size)

@@ -7,6 +7,7 @@ only image manifests are known as referrers.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from miniseal.formats.digest import sha256
 from miniseal.formats.errors import Code, EnvironmentalError, FormatError
@@ -33,11 +34,12 @@ __all__ = [
     "describe",
     "fallback_tag",
     "is_fallback_tag",
+    "weight",
 ]
 
 MOST_REFERRERS = 10_000
 MOST_BYTES = 64 * 1024 * 1024
-"""The manifests that one listing reads, in all."""
+"""The manifests that one listing reads, in all, as `weight` counts them."""
 
 REFERRERS_LIMIT = Code(
     "referrers-limit",
@@ -48,6 +50,7 @@ REFERRERS_LIMIT = Code(
 )
 
 _PREFIX = "sha256-"
+_VALUE = 64
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -79,6 +82,8 @@ def describe(data: bytes, manifest: Manifest) -> Descriptor:
 def candidates(data: bytes) -> tuple[Descriptor, ...]:
     """The image manifests that a list names; entries that are no descriptors are left out.
 
+    Without what the list says about them: that is not believed, and may be long.
+
     Raises:
         FormatError: `oci-malformed`, `json-malformed`, `too-large`, for the list itself.
         EnvironmentalError: `referrers-limit`.
@@ -90,7 +95,7 @@ def candidates(data: bytes) -> tuple[Descriptor, ...]:
         except FormatError:
             continue
         if descriptor.media_type == MANIFEST_TYPE:
-            found.append(descriptor)
+            found.append(replace(descriptor, artifact_type=None, annotations={}))
     return tuple(found)
 
 
@@ -131,6 +136,11 @@ def check_bounds(count: int, size: int) -> None:
             found=f"{count} of {size} bytes",
             expected=f"at most {MOST_REFERRERS} of {MOST_BYTES} bytes",
         )
+
+
+def weight(data: bytes) -> int:
+    """What a manifest that is read counts among `MOST_BYTES`: about the memory that it takes."""
+    return len(data) + _VALUE * most_values(data)
 
 
 def _written(items: dict[str, object]) -> bytes:

@@ -37,6 +37,7 @@ from miniseal.formats.oci import (
 from miniseal.formats.strictjson import canonical
 from miniseal.registry import LayoutStore, attach
 from miniseal.registry.remote import RegistryStore
+from miniseal.registry.remote.retries import Pace
 
 WASM = bytes(range(256)) * 4096
 BLOB = Descriptor.of(WASM, "application/wasm")
@@ -745,3 +746,51 @@ def test_a_host_that_answers_no_connection_is_given_up() -> None:
             store_at(f"{host}:{port}", access).resolve("1.0.0")
 
     assert error.value.code == "registry-unreachable"
+
+
+def test_one_slow_referrer_does_not_let_the_others_pile_up(scene: Scene) -> None:
+    names = [f"sha256:{number:064x}" for number in range(200)]
+    entries = [{"mediaType": MANIFEST_TYPE, "digest": name, "size": 9} for name in names]
+    scene.registry.lie("GET", "/referrers/", body(index_of(*entries), Content_Type=INDEX_TYPE))
+    meanwhile: list[int] = []
+
+    def slow(asked: Asked) -> None:
+        asked.registry.over.wait(0.3)
+        meanwhile.append(len(asked.registry.asked("GET", "/manifests/")))
+        asked.reply(404)
+
+    scene.registry.lie("GET", f"/manifests/{names[0]}", slow)
+
+    assert scene.store.referrers(scene.package) == ()
+    assert max(meanwhile) <= 8
+
+
+def test_what_is_listed_with_many_sizes_is_asked_for_once(scene: Scene) -> None:
+    gone = f"sha256:{'0' * 64}"
+    entries = [{"mediaType": MANIFEST_TYPE, "digest": gone, "size": size} for size in range(50)]
+    scene.registry.lie("GET", "/referrers/", body(index_of(*entries), Content_Type=INDEX_TYPE))
+
+    assert scene.store.referrers(scene.package) == ()
+    assert len(scene.registry.asked("GET", "/manifests/")) == 1
+
+
+def test_tags_have_one_time_for_all_of_them(scene: Scene) -> None:
+    names = [f"v{number}" for number in range(40)]
+    data, media_type = scene.registry.manifests["1.0.0"]
+    time = [0.0]
+
+    def late(asked: Asked) -> None:
+        time[0] += 1.5
+        asked.reply(200, data, {"Content-Type": media_type})
+
+    scene.registry.lie("GET", "/tags/", body(json.dumps({"tags": names}).encode()))
+    scene.registry.lie("GET", "/manifests/", late)
+    access = replace(with_credential(scene.registry.host), parallel=1)
+    pace = Pace(clock=lambda: time[0], pause=lambda _: None)
+    store = RegistryStore(scene.registry.host, "acme/tip", access=access, pace=pace)
+
+    with pytest.raises(MinisealError) as error:
+        store.tags()
+
+    assert error.value.code == "registry-unreachable"
+    assert len(scene.registry.asked("GET", "/manifests/")) < len(names)

@@ -11,6 +11,8 @@ from fuzz.mutations import mutated
 from miniseal.formats.digest import sha256
 from miniseal.formats.errors import FormatError
 from miniseal.formats.oci import (
+    DOCKER_INDEX_TYPE,
+    DOCKER_MANIFEST_TYPE,
     EMPTY_CONFIG,
     EMPTY_CONFIG_TYPE,
     INDEX_TYPE,
@@ -247,9 +249,29 @@ def test_bytes_from_outside_are_read_or_refused(data: bytes) -> None:
     fuzz_one(data)
 
 
+@pytest.mark.parametrize(
+    ("read", "document", "docker"),
+    [
+        pytest.param(Manifest.from_bytes, MANIFEST, DOCKER_MANIFEST_TYPE, id="manifest"),
+        pytest.param(Index.from_bytes, INDEX, DOCKER_INDEX_TYPE, id="index"),
+    ],
+)
+def test_a_form_of_dockers_is_read_only_where_it_is_asked_for(
+    read: Any, document: dict[str, Any], docker: str
+) -> None:
+    theirs = encode({**document, "mediaType": docker})
+    unsaid = encode(without(document, "mediaType"))
+
+    assert read(theirs, docker) == read(encode(document))
+    for wrong in ((theirs,), (encode(document), docker), (unsaid, docker)):
+        with pytest.raises(FormatError) as error:
+            read(*wrong)
+        assert error.value.code == "oci-malformed"
+
+
 @pytest.mark.parametrize("name", ["mediaType", "artifactType"])
 def test_a_media_type_has_a_bound(name: str) -> None:
-    assert Descriptor.from_json({**BLOB, name: "a/" + "b" * 253})
+    assert Descriptor.from_json({**BLOB, name: "a/" + "b" * 253}).size == 4
     with pytest.raises(FormatError) as error:
         Descriptor.from_json({**BLOB, name: "a/" + "b" * 254})
 

@@ -1,5 +1,11 @@
-from miniseal.formats.oci import MANIFEST_TYPE, Descriptor
-from miniseal.registry.graph import Graph, Node
+from collections.abc import Callable
+
+import pytest
+
+from miniseal.formats.errors import MinisealError
+from miniseal.formats.oci import INDEX_TYPE, MANIFEST_TYPE, Descriptor, Index, Manifest
+from miniseal.registry import LayoutStore
+from miniseal.registry.graph import MOST_BLOBS, MOST_NAMED, Graph, Node, walk
 
 
 def described(number: int) -> Descriptor:
@@ -34,3 +40,45 @@ def test_the_size_is_that_of_all_blobs() -> None:
     blobs = (Descriptor.of(b"abc", ""), Descriptor.of(b"de", ""))
 
     assert Graph(blobs=blobs).size == 5
+
+
+class Flooded(LayoutStore):
+    """A store of an index of manifests, each of which names very many blobs; counts its reads."""
+
+    def __init__(self, blob: Callable[[int, int], bytes]) -> None:
+        super().__init__("/nowhere")
+        self._blob = blob
+        self._numbers = {f"sha256:{number:064x}": number for number in range(2_000)}
+        self.reads = 0
+
+    def read(self, descriptor: Descriptor, *, limit: int) -> bytes:
+        del limit
+        self.reads += 1
+        if descriptor.media_type == INDEX_TYPE:
+            parts = (
+                Descriptor(media_type=MANIFEST_TYPE, digest=digest, size=1)
+                for digest in self._numbers
+            )
+            return Index(manifests=tuple(parts)).to_bytes()
+        number = self._numbers[descriptor.digest]
+        layers = [Descriptor.of(self._blob(number, each), "a/b") for each in range(1_000)]
+        return Manifest(config=layers[0], layers=tuple(layers)).to_bytes()
+
+
+@pytest.mark.parametrize(
+    ("blob", "most"),
+    [
+        pytest.param(lambda number, each: b"%d %d" % (number, each), MOST_BLOBS, id="all-others"),
+        pytest.param(lambda _, each: b"%d" % each, MOST_NAMED, id="the-same"),
+    ],
+)
+def test_a_flood_ends_before_all_of_it_is_held(
+    blob: Callable[[int, int], bytes], most: int
+) -> None:
+    store = Flooded(blob)
+
+    with pytest.raises(MinisealError) as error:
+        walk(store, [Descriptor.of(b"", INDEX_TYPE)], referrers=False)
+
+    assert error.value.code == "graph-limit"
+    assert store.reads < most // 1_000 + 20

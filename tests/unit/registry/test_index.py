@@ -126,7 +126,7 @@ def test_any_json_is_an_index_or_malformed(value: object) -> None:
 
 
 def test_an_index_of_too_many_values_is_neither_read_nor_written() -> None:
-    many = [[]] * (INDEX_VALUES // 2)
+    many: list[object] = [[]] * (INDEX_VALUES // 2)
     with pytest.raises(MinisealError) as error:
         LayoutIndex.from_bytes(json.dumps({"schemaVersion": 2, "manifests": many}).encode())
     assert error.value.code == "layout-malformed"

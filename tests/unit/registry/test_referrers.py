@@ -143,3 +143,14 @@ def test_a_list_that_nobody_would_read_is_not_written() -> None:
         referrers.add([], referrer)
 
     assert error.value.code == "referrers-limit"
+
+
+def test_what_a_list_says_about_candidates_is_not_kept() -> None:
+    item = ONE.to_json() | {"annotations": {"a": "b"}, "artifactType": "x/y"}
+
+    assert referrers.candidates(json.dumps({"manifests": [item]}).encode()) == (ONE,)
+
+
+def test_a_referrer_counts_as_much_as_it_takes() -> None:
+    assert referrers.weight(b"x" * 1000) == 1000
+    assert referrers.weight(b"[[],{}]") > 200

@@ -7,13 +7,14 @@ is what its own bytes say it is.
 """
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 
 from miniseal.formats.digest import sha256
 from miniseal.formats.errors import Code, EnvironmentalError, FormatError, VerificationError
 from miniseal.formats.oci import INDEX_TYPE, MANIFEST_LIMIT, MANIFEST_TYPE, Descriptor, Manifest
 from miniseal.registry import referrers
+from miniseal.registry.ahead import ahead
 from miniseal.registry.remote.codes import REGISTRY_MALFORMED, REGISTRY_UNREACHABLE
 from miniseal.registry.remote.manifests import Manifests
 from miniseal.registry.remote.pages import pages
@@ -134,36 +135,36 @@ class Referrers:
         return data if media_type == INDEX_TYPE and sha256(data) != subject else None
 
     def _verified(self, subject: str, listed: Iterable[Descriptor]) -> tuple[Descriptor, ...]:
-        # by size too: an entry with a wrong one hides no other
-        candidates = {(d.digest, d.size): d for d in listed if d.media_type == MANIFEST_TYPE}
-        referrers.check_bounds(len(candidates), 0)
+        sizes: dict[str, set[int]] = {}  # an entry with a wrong one hides no other
+        for each in listed:
+            if each.media_type == MANIFEST_TYPE:
+                sizes.setdefault(each.digest, set()).add(each.size)
+        referrers.check_bounds(len(sizes), 0)
         found: dict[str, Descriptor] = {}
         size = 0
-        until = self._session.deadline() + len(candidates) * _SECONDS_EACH
-        pool = ThreadPoolExecutor(self._parallel)
-        try:
-            for data in pool.map(partial(self._content, until), candidates.values()):
-                size += len(data)
-                if subject.encode() in data and (each := _referrer(data, subject)):
-                    found[each.digest] = each
+        until = self._session.deadline() + len(sizes) * _SECONDS_EACH
+        look = partial(self._content, until)
+        with closing(ahead(look, sizes, parallel=self._parallel)) as contents:
+            for digest, data in zip(sizes, contents, strict=True):
+                names_it = subject.encode() in data
+                size += referrers.weight(data) if names_it else len(data)
                 referrers.check_bounds(len(found), size)
-        finally:
-            pool.shutdown(cancel_futures=True)
+                if names_it and len(data) in sizes[digest] and (r := _referrer(data, subject)):
+                    found[digest] = r
         return tuple(found[digest] for digest in sorted(found))
 
-    def _content(self, until: float, candidate: Descriptor) -> bytes:
+    def _content(self, until: float, digest: str) -> bytes:
         """A manifest's bytes, or none if it is not there or not what it is called."""
         if self._session.pace.clock() > until:
             raise REGISTRY_UNREACHABLE("registry takes too long to serve referrers")
         try:
-            data, _ = self._manifests.get(candidate.digest)
+            return self._manifests.get(digest)[0]
         except (FormatError, VerificationError):
             return b""
         except EnvironmentalError as error:
             if error.code != CONTENT_MISSING.name:
                 raise
             return b""
-        return data if len(data) == candidate.size else b""
 
     def _until_it_stays(self, add: Callable[[], bool]) -> None:
         """Call `add`, which says whether the entry was there, until it was several times."""

@@ -1,8 +1,9 @@
 """A store in a repository of a registry."""
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import replace
+from functools import partial
 
 from miniseal.formats.digest import check_content, check_digest
 from miniseal.formats.errors import EnvironmentalError, FormatError
@@ -10,8 +11,9 @@ from miniseal.formats.members import Members
 from miniseal.formats.oci import MANIFEST_LIMIT, MANIFEST_TYPE, Descriptor
 from miniseal.formats.strictjson import TOO_LARGE, loads
 from miniseal.registry.access import Access
+from miniseal.registry.ahead import ahead
 from miniseal.registry.manifests import describe
-from miniseal.registry.remote.codes import REGISTRY_MALFORMED
+from miniseal.registry.remote.codes import REGISTRY_MALFORMED, REGISTRY_UNREACHABLE
 from miniseal.registry.remote.manifests import MANIFEST_TYPES, Manifests
 from miniseal.registry.remote.pages import pages
 from miniseal.registry.remote.referrers import Referrers
@@ -30,6 +32,7 @@ from miniseal.registry.store import (
 __all__ = ["TAGS_LIMIT", "RegistryStore"]
 
 TAGS_LIMIT = 100_000
+_SECONDS_EACH = 0.1
 _PAGE = 1000
 _PAGE_BYTES = 4 * 1024 * 1024
 
@@ -214,12 +217,11 @@ class RegistryStore:
             EnvironmentalError: `content-missing`, there is no such repository.
         """
         names = self.tag_names()
-        pool = ThreadPoolExecutor(self._parallel)
-        try:
-            found = dict(zip(names, pool.map(self._named, names), strict=True))
-        finally:
-            pool.shutdown(cancel_futures=True)
-        return {name: each for name, each in found.items() if each is not None}
+        until = self._session.deadline() + len(names) * _SECONDS_EACH
+        look = partial(self._named, until)
+        with closing(ahead(look, names, parallel=self._parallel)) as found:
+            named = zip(names, found, strict=True)
+            return {name: each for name, each in named if each is not None}
 
     def tag_names(self) -> tuple[str, ...]:
         """The names of `tags`, without what they name."""
@@ -244,10 +246,12 @@ class RegistryStore:
         """
         self._manifests.delete(check_digest(name) if ":" in name else check_tag(name))
 
-    def _named(self, name: str) -> Descriptor | None:
-        """What a tag names; None if it is gone meanwhile."""
+    def _named(self, until: float, name: str) -> Descriptor | None:
+        """What a tag names, without what may be long; None if it is gone meanwhile."""
+        if self._session.pace.clock() > until:
+            raise REGISTRY_UNREACHABLE("registry takes too long to serve what its tags name")
         try:
-            return self.resolve(name)
+            return replace(self.resolve(name), annotations={})
         except EnvironmentalError as error:
             if error.code != CONTENT_MISSING.name:
                 raise
