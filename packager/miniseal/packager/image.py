@@ -145,13 +145,15 @@ def _documents(path: Path) -> "Generator[_Documents]":
 
 
 def _archive(documents: "_Documents", path: Path, platform: str) -> Archive:
-    found = set(_images(documents, documents.index(), platform, frozenset(), 0))
+    found: dict[str, frozenset[str]] = {}
+    for digest, names in _images(documents, documents.index(), platform, frozenset(), 0):
+        found[digest] = found.get(digest, frozenset({digest})) | names
     if len(found) != 1:
         raise BASE_IMAGE_MALFORMED(
             f"{path.name} has no single image for {platform}", found=f"{len(found)} images"
         )
-    digest, names = found.pop()
-    return Archive(digest=digest, names=names | {digest})
+    ((digest, names),) = found.items()
+    return Archive(digest=digest, names=names)
 
 
 def _descriptor(members: Members) -> dict[str, object]:

@@ -140,13 +140,16 @@ def test_a_layer_that_is_another_is_not_copied(
     assert error.value.code == (code or "base-image-malformed")
 
 
-def test_an_index_of_a_registry_names_its_images_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("beside", [False, True], ids=["in-the-index", "beside-it-too"])
+def test_an_index_of_a_registry_names_its_images_too(tmp_path: Path, beside: bool) -> None:
+    """As `miniseal pull` writes it, the image may be listed by itself as well."""
     layout = Layout()
     amd64, arm64 = layout.image(), layout.image("arm64")
     attestation = layout.blob({"config": layout.blob({}, "x"), "layers": []}, MANIFEST)
     index = layout.blob(layout.index(amd64, arm64, attestation), INDEX)
 
-    found = Archive.read(layout.write(tmp_path / "i.tar", index), AMD64)
+    listed = (amd64, index, arm64) if beside else (index,)
+    found = Archive.read(layout.write(tmp_path / "i.tar", *listed), AMD64)
 
     assert found.digest == amd64["digest"]
     assert found.names == {amd64["digest"], index["digest"]}
