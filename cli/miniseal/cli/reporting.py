@@ -9,7 +9,7 @@ import shlex
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +23,12 @@ from miniseal.formats.errors import MinisealError
 if TYPE_CHECKING:
     from miniseal.pipeline.flow import Job
     from miniseal.pipeline.graph import Step
-    from miniseal.pipeline.release import Released
     from miniseal.pipeline.report.gather import Asked
     from miniseal.pipeline.report.model import Report
     from miniseal.pipeline.report.recorder import Recorder
+    from miniseal.verifier import Verdict
 
-__all__ = ["Outputs", "command_line", "options", "taken", "written"]
+__all__ = ["Outputs", "Run", "command_line", "options", "reported", "taken"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +49,15 @@ class Outputs:
     sarif_open: bool = False
     source_root: Path | None = None
 
+    @property
+    def asked(self) -> bool:
+        """Whether any file is to be written."""
+        return any(path is not None for path in (self.report, self.summary, self.sarif))
+
     def prefix(self, project: Path) -> str:
-        """The project's folder as seen from the root of the sources; empty where it is the same."""
-        root = (self.source_root or Path()).resolve()
-        folder = project.resolve()
-        return "" if folder == root or root not in folder.parents else _between(root, folder)
-
-
-def _between(root: Path, folder: Path) -> str:
-    return folder.relative_to(root).as_posix()
+        """The project's folder as seen from the root; empty where it is not below it."""
+        root, folder = (self.source_root or Path()).resolve(), project.resolve()
+        return folder.relative_to(root).as_posix() if root in folder.parents else ""
 
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -128,44 +128,49 @@ def command_line() -> str:
     return shlex.join(["miniseal", *kept])
 
 
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """A run as far as it has come; whoever makes it fills this in.
+
+    Attributes:
+        recorder: of its events; a sink.
+        results: of its steps, as they come.
+        asked: for what.
+        held: what a verifier says of the same content in the store, where nothing was to be done.
+    """
+
+    recorder: "Recorder"
+    asked: "Asked"
+    results: "Mapping[Step[Job, Any], Any]" = field(default_factory=dict["Step[Job, Any]", Any])
+    held: "Verdict | None" = None
+
+
 @contextmanager
-def written(
-    outputs: Outputs,
-    recorder: "Recorder",
-    results: "Mapping[Step[Job, Any], Any]",
-    asked: "Asked",
-    *,
-    project: Path,
-    form: str,
-) -> "Generator[Callable[[Released | None], None]]":
-    """Write what is asked for of the run that the block makes; the block hands over its end.
+def reported(outputs: Outputs, *, project: Path, form: str) -> Generator[Run]:
+    """Write what is asked for of the run that the block makes, however the block ends.
 
     Args:
         outputs: what to write.
-        recorder: of the run's events.
-        results: of the steps, as they come.
-        asked: for what.
         project: its folder.
         form: of the progress; where that is GitHub's, findings are annotated.
 
     Raises:
         UsageError: `file-unusable`.
     """
-    ended: list[Released | None] = []
+    from miniseal.pipeline.report.gather import Asked, gather  # needs the extra `pipeline`
+    from miniseal.pipeline.report.recorder import Recorder
+
+    run = Run(recorder=Recorder(), asked=Asked())
+    annotated = shown.form_for(form, sys.stderr, os.environ) == "github"
 
     def write(error: Mapping[str, object] | None) -> list[MinisealError]:
-        annotated = shown.form_for(form, sys.stderr, os.environ) == "github"
-        if not annotated and outputs == Outputs(source_root=outputs.source_root):
+        if not annotated and not outputs.asked:
             return []
-        from miniseal.pipeline.report.gather import gather  # slow; few ask for it
-
-        released = ended[0] if ended else None
-        held = released.verdict if released is not None and released.unchanged else None
-        report = gather(recorder, results, asked, held=held, error=error)
+        report = gather(run.recorder, run.results, run.asked, held=run.held, error=error)
         return [*_write(outputs, report, project, annotated=annotated)]
 
     try:
-        yield ended.append
+        yield run
     except BaseException as failure:
         for another in write(_error(failure)):
             show_error(another, None)

@@ -1,13 +1,13 @@
 import sys
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kit.reports import played, released
-from miniseal.cli.reporting import Outputs, command_line, written
+from miniseal.cli.reporting import Outputs, command_line, reported
 from miniseal.formats.errors import Code, UsageError
 from miniseal.pipeline.report.gather import Asked
 from miniseal.pipeline.report.recorder import Recorder
@@ -15,22 +15,14 @@ from miniseal.pipeline.report.recorder import Recorder
 BROKEN = Code("broken", UsageError, meaning="m", cause="c", remedy="r")
 
 
+@contextmanager
 def writing(
-    recorder: Recorder,
-    asked: Asked | None = None,
-    *,
-    form: str = "none",
-    results: Mapping[Any, Any] | None = None,
-    **outputs: Any,
-) -> AbstractContextManager[Any]:
-    return written(
-        Outputs(**outputs),
-        recorder,
-        results or {},
-        asked or Asked(),
-        project=Path("apps/tip"),
-        form=form,
-    )
+    recorder: Recorder, asked: Asked | None = None, *, form: str = "none", **outputs: Any
+) -> Generator[None]:
+    with reported(Outputs(**outputs), project=Path("apps/tip"), form=form) as run:
+        run.recorder = recorder
+        run.asked = asked or run.asked
+        yield
 
 
 @pytest.fixture
@@ -44,8 +36,8 @@ def recorder() -> Recorder:
 
 
 def test_a_release_that_ends_is_written(page: Path, recorder: Recorder) -> None:
-    with writing(recorder, report=page) as ended:
-        ended(None)
+    with writing(recorder, report=page):
+        pass
 
     assert "All 18 steps went well" in page.read_text(encoding="utf-8")
 
@@ -81,8 +73,8 @@ def test_so_is_one_that_crashes_or_is_interrupted(
 
 
 def test_without_a_path_nothing_is_written(tmp_path: Path, recorder: Recorder) -> None:
-    with writing(recorder) as ended:
-        ended(None)
+    with writing(recorder):
+        pass
 
     assert list(tmp_path.iterdir()) == []
 
@@ -92,9 +84,9 @@ def test_a_page_that_cannot_be_written_fails_a_good_release(
 ) -> None:
     with (
         pytest.raises(UsageError) as error,
-        writing(recorder, report=tmp_path) as ended,
+        writing(recorder, report=tmp_path),
     ):
-        ended(None)
+        pass
 
     assert error.value.code == "file-unusable"
 

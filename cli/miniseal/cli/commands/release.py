@@ -27,35 +27,29 @@ def command(project: Path, **options: Any) -> Outcome:  # noqa: ANN401 - click's
     from miniseal.pipeline.flow import STEPS
     from miniseal.pipeline.release import release
     from miniseal.pipeline.report.gather import Asked
-    from miniseal.pipeline.report.recorder import Recorder
     from miniseal.pipeline.telemetry import spans
 
     outputs = reporting.taken(options)
     asked, how = releasing.read(options)
-    given, destination = asked.release(project), asked.destination(project)
-    recorder, names = Recorder(), [step.name for step in STEPS]
-    with (
-        spans(os.environ, "miniseal release") as sinks,
-        shown.view(how.progress, steps=names, also=(recorder, *sinks)) as events,
-        workshop.open_workshop(project, how, events) as shop,
-        reporting.written(
-            outputs,
-            recorder,
-            shop.results,
-            Asked(
+    names = [step.name for step in STEPS]
+    with reporting.reported(outputs, project=project, form=how.progress) as run:
+        given, destination = asked.release(project), asked.destination(project)
+        with (
+            spans(os.environ, "miniseal release") as sinks,
+            shown.view(how.progress, steps=names, also=(run.recorder, *sinks)) as events,
+            workshop.open_workshop(project, how, events) as shop,
+        ):
+            run.results = shop.results
+            run.asked = Asked(
                 destination=destination,
                 signer=given.signer.name,
                 own_policy=given.policy is None,
                 engine=shop.engine.describe(),
                 until=given.until,
                 again=reporting.command_line(),
-            ),
-            project=project,
-            form=how.progress,
-        ) as ended,
-    ):
-        released = asyncio.run(release(project, shop, given))
-        ended(released)
+            )
+            released = asyncio.run(release(project, shop, given))
+            run.held = released.verdict if released and released.unchanged else None
     return _outcome(released, destination)
 
 

@@ -1,6 +1,6 @@
 """From what the steps of a release gave, as far as they got, to what a page is made from."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -35,6 +35,8 @@ class Asked:
         own_policy: whether they gave no platform's policy.
         engine: that was to run the toolchain; a result that is cached names the one that did.
         until: the step after which to end, or None.
+        part: the name of a part of a release, where no more was wanted.
+        steps: that belong to it, or None for all of them.
         again: the command that asks for the same again.
     """
 
@@ -43,14 +45,22 @@ class Asked:
     own_policy: bool = True
     engine: Description | None = None
     until: str | None = None
+    part: str | None = None
+    steps: tuple[str, ...] | None = None
     again: str | None = None
 
 
-def graph() -> tuple[GraphNode, ...]:
-    """The steps of a release."""
+def graph(names: Collection[str] | None = None) -> tuple[GraphNode, ...]:
+    """The steps of a release, or those of them with these names."""
+    steps = [step for step in STEPS if names is None or step.name in names]
+    known = {step.name for step in steps}
     return tuple(
-        GraphNode(name=step.name, needs=tuple(needed.name for needed in step.needs), does=step.does)
-        for step in STEPS
+        GraphNode(
+            name=step.name,
+            needs=tuple(needed.name for needed in step.needs if needed.name in known),
+            does=step.does,
+        )
+        for step in steps
     )
 
 
@@ -77,7 +87,7 @@ def gather(
     judged = results.get(GATE)
     return Report(
         recorder=recorder,
-        graph=graph(),
+        graph=graph(asked.steps),
         app=manifest.app_id if manifest else None,
         title=manifest.name if manifest else None,
         version=manifest.version_name if manifest else None,
@@ -93,6 +103,7 @@ def gather(
         own_policy=asked.own_policy,
         unchanged=held is not None,
         until=asked.until,
+        part=asked.part,
         error=error,
         again=asked.again,
     )

@@ -75,6 +75,9 @@ def _verdict(report: Report, timeline: Timeline) -> tuple[str, str, str]:
         return "unchanged", "Nothing to do", sentence
     if not report.finished:
         return "stopped", "Not finished", left
+    if report.part is not None:
+        verdict = f"Done: {report.part}"
+        return "released", verdict, f"All {steps} went well. Nothing was signed or pushed."
     if report.until is not None:
         return "unchanged", f"Done up to {report.until}", f"As asked. {left}"
     accepted = f"The host's own verifier accepts what the repository now serves{until}."

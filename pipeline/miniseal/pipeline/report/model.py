@@ -85,6 +85,7 @@ class Report:
         own_policy: whether the verdict is by the project's own policy, for want of a platform's.
         unchanged: whether all of it was published before, and nothing was signed.
         until: the step after which it was asked to end, or None.
+        part: the name of the part that was asked for, where it was no more than a part.
         error: what ended the release, as `MinisealError.to_json` gives it; from the events where
             it is not given.
         again: the command that runs the release again.
@@ -107,6 +108,7 @@ class Report:
     own_policy: bool = False
     unchanged: bool = False
     until: str | None = None
+    part: str | None = None
     error: Mapping[str, object] | None = None
     again: str | None = None
 
@@ -121,4 +123,5 @@ class Report:
         if self.failed:
             return False
         last = self.until or (self.graph[-1].name if self.graph else None)
-        return self.unchanged or last is None or last in self.recorder.runs
+        done = self.unchanged or self.part is not None
+        return done or last is None or last in self.recorder.runs
