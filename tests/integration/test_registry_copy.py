@@ -1,5 +1,6 @@
 """Copies between registries, layouts and archives, by a small registry that may lie."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from kit.evilregistry import Asked, EvilRegistry, store_at
 from kit.hostile import call_miniseal
 from miniseal.formats.errors import MinisealError
 from miniseal.formats.oci import (
+    DOCKER_INDEX_TYPE,
+    DOCKER_MANIFEST_TYPE,
     EMPTY_CONFIG,
     EMPTY_CONFIG_TYPE,
     INDEX_TYPE,
@@ -84,6 +87,34 @@ def test_all_goes_there_and_back(
     assert everything(there) == everything(source)
     assert (sent.manifests, sent.referrers) == (fetched.manifests, fetched.referrers) == (9, 6)
     assert (tmp_path / "back.tar").read_bytes() == (tmp_path / "direct.tar").read_bytes()
+
+
+def test_an_image_of_dockers_is_copied_as_it_is(registry: EvilRegistry, tmp_path: Path) -> None:
+    there, layout = store_at(registry.host), LayoutStore(tmp_path / "layout")
+    archive = ArchiveStore(tmp_path / "a.tar")
+    config = layout.put(b'{"os":"linux"}', "application/vnd.docker.container.image.v1+json")
+    layer = layout.put(b"layer", "application/vnd.docker.image.rootfs.diff.tar.gzip")
+    subject = layout.put_manifest(Manifest(config=config, layers=()).to_bytes())
+    plain = Manifest(config=config, layers=(layer,), subject=subject).to_bytes()
+    image = layout.put_manifest(of_docker(plain, DOCKER_MANIFEST_TYPE), DOCKER_MANIFEST_TYPE)
+    plain = Index(manifests=(image,)).to_bytes()
+    index = layout.put_manifest(of_docker(plain, DOCKER_INDEX_TYPE), DOCKER_INDEX_TYPE)
+    layout.tag(TAG, index)
+
+    run(layout, there)
+    run(there, archive)
+
+    for store in (layout, there, archive):
+        assert store.resolve(TAG).media_type == DOCKER_INDEX_TYPE
+        assert store.resolve(image.digest).media_type == DOCKER_MANIFEST_TYPE
+        assert everything(store) == everything(layout)
+        assert store.repair(subject) == store.referrers(subject) == ()  # docker's have no subject
+    assert len(everything(archive)) == 4
+
+
+def of_docker(data: bytes, media_type: str) -> bytes:
+    """A manifest or an index, as docker calls it."""
+    return json.dumps({**json.loads(data), "mediaType": media_type}).encode()
 
 
 def test_nothing_is_sent_twice(registry: EvilRegistry, source: LayoutStore) -> None:

@@ -10,9 +10,10 @@ from functools import partial
 
 from miniseal.formats.errors import Code, EnvironmentalError
 from miniseal.formats.oci import (
-    INDEX_TYPE,
+    INDEX_TYPES,
     MANIFEST_LIMIT,
     MANIFEST_TYPE,
+    MANIFEST_TYPES,
     OCI_MALFORMED,
     Descriptor,
     Index,
@@ -136,11 +137,11 @@ def _look(store: Store, descriptor: Descriptor, *, referrers: bool) -> Node:
     data = store.read(descriptor, limit=MANIFEST_LIMIT)
     blobs: tuple[Descriptor, ...] = ()
     parts: tuple[Descriptor, ...] = ()
-    if descriptor.media_type == MANIFEST_TYPE:
-        manifest = Manifest.from_bytes(data)
+    if descriptor.media_type in INDEX_TYPES:
+        parts = Index.from_bytes(data, descriptor.media_type).manifests
+    elif descriptor.media_type in MANIFEST_TYPES:
+        manifest = Manifest.from_bytes(data, descriptor.media_type)
         blobs = (manifest.config, *manifest.layers)
-    elif descriptor.media_type == INDEX_TYPE:
-        parts = Index.from_bytes(data).manifests
     else:
         raise OCI_MALFORMED(
             "not a kind of manifest", found=descriptor.media_type[:100], expected=MANIFEST_TYPE

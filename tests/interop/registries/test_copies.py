@@ -1,5 +1,6 @@
 """Packages and evidence go from any store to any other, and arrive whole."""
 
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ import pytest
 from kit.commands import Run
 from kit.exchange import Published
 from kit.layouts import tags
+from kit.registry_clients import Clients
 from kit.registry_hosts import HOSTS, Host, Registries
+from miniseal.formats.oci import DOCKER_INDEX_TYPE, DOCKER_MANIFEST_TYPE
+from miniseal.packager.image import Archive, platform
 from miniseal.registry import LayoutStore, Store, open_store
 from miniseal.registry.remote import RegistryStore
 
@@ -88,3 +92,39 @@ def test_one_package_with_its_evidence(
     assert store.tags().keys() == {tip.tag}
     pulled = LayoutStore(tmp_path / "one")
     assert {each.digest for each in pulled.referrers(pulled.resolve(tip.digest))} == wanted
+
+
+@pytest.mark.parametrize("host", ["distribution", "nginx"], indirect=True)
+def test_an_image_in_the_form_of_docker(
+    command: Command,
+    host: Host,
+    store: RegistryStore,
+    clients: Clients,
+    tip: Published,
+    tmp_path: Path,
+) -> None:
+    """As most base images are; crane makes nothing else."""
+    there, back = (f"{host.address}/{store.repository}{end}" for end in ("", "-back"))
+    archive = f"oci-archive:{tmp_path / 'base.tar'}"
+    with tarfile.open(tmp_path / "layer.tar", "w") as layer:
+        layer.add(__file__, "file")
+    clients.crane("append", "-f", tmp_path / "layer.tar", "-t", f"{there}:bare").ok()
+    clients.crane(
+        "mutate", "--set-platform", platform(), "-t", f"{there}:image", f"{there}:bare"
+    ).ok()
+    clients.crane(
+        *("index", "append", "--docker-empty-base", "-m", f"{there}:image", "-t", f"{there}:1")
+    ).ok()
+    image, index = (store.resolve(tag) for tag in ("image", "1"))
+    assert (image.media_type, index.media_type) == (DOCKER_MANIFEST_TYPE, DOCKER_INDEX_TYPE)
+
+    command("pull", f"{there}@{index.digest}", archive).ok()
+    command("copy", "--tag", "1", f"{archive}@{index.digest}", back).ok()
+
+    assert clients.crane("digest", f"{back}:1").ok().strip() == index.digest
+    clients.crane("validate", "--remote", f"{back}@{image.digest}").ok()
+    assert Archive.read(tmp_path / "base.tar", platform()).names == {image.digest, index.digest}
+    policy = ("--policy", tip.policy / "policy.toml")
+    for tag in ("image", "1"):
+        words = ("verify", f"{there}:{tag}", "--app", APP)
+        command(*words, *policy).refused("oci-malformed")
