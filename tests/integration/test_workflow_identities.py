@@ -5,7 +5,6 @@ that calls itself another, or says that it built another repository than it ran 
 """
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +13,13 @@ import pytest
 from kit.fakesigstore import ISSUER
 from kit.hosts import install_code
 from kit.keyless import FakeSigner, keyless_scene
-from kit.packages import APP, POLICY, Package, Scene, key
+from kit.packages import APP, POLICY, Scene, key
+from kit.workflow_runs import CALLER, CLAIMS, COMMIT, RELEASE, WORKFLOW, Run
 from miniseal.formats.predicates import provenance
 from miniseal.formats.predicates.provenance import Provenance
 from miniseal.verifier.checks.provenance import WORKFLOW_BUILD, names_workflow
 
-WORKFLOW = "https://github.com/miniseal/miniseal/.github/workflows/release-mini-program.yml"
-RELEASE = f"{WORKFLOW}@refs/tags/v1.0.0"
 OWN = "https://github.com/acme/tip/.github/workflows/release.yml@refs/tags/v2.0.0"
-CALLER = "https://github.com/acme/tip"
-COMMIT = "5" * 40
-CLAIMS = {
-    "9": RELEASE,
-    "10": "6" * 40,
-    "11": "github-hosted",
-    "12": CALLER,
-    "13": COMMIT,
-    "14": "refs/tags/v2.0.0",
-    "15": "1001",
-    "17": "2002",
-    "20": "push",
-    "21": f"{CALLER}/actions/runs/7/attempts/1",
-}
-"""Of a run for tag v2.0.0 of acme/tip, by the last number of Fulcio's OIDs."""
 
 SIGNER = f"""\
 issuer = "{ISSUER}"
@@ -61,48 +44,6 @@ ANY_OF_OURS = PINNED.replace(
     'identity_pattern = "https://github.com/miniseal/miniseal/.github/workflows/*"',
 )
 """Under which every workflow of miniseal/miniseal signs, and one of them is the builder."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """One run of a workflow, as its certificate has it and as its provenance says.
-
-    Attributes:
-        subject: the workflow that signs.
-        claims: that differ from `CLAIMS`; None leaves one out.
-        builder: that the provenance names; the workflow that signs where it is not given.
-        build_type: of the provenance.
-        source: of the provenance.
-    """
-
-    subject: str = RELEASE
-    claims: dict[str, str | None] = field(default_factory=dict[str, str | None])
-    builder: str | None = None
-    build_type: str = WORKFLOW_BUILD
-    source: dict[str, Any] = field(
-        default_factory=lambda: {
-            "uri": f"git+{CALLER}@refs/tags/v2.0.0",
-            "digest": {"gitCommit": COMMIT},
-        }
-    )
-
-    def signer(self) -> FakeSigner:
-        claims = {"9": self.subject, **self.claims}
-        every = {name: claims.get(name, text) for name, text in {**CLAIMS, **claims}.items()}
-        extensions = {name: text for name, text in every.items() if text is not None}
-        return FakeSigner.of(subject=self.subject, extensions=extensions)
-
-    def release(self, scene: Scene) -> Package:
-        """All evidence of a release, by this run."""
-        signer = self.signer()
-        made = scene.release(signer=signer, without=["provenance"])
-        said = Provenance(
-            build_type=self.build_type,
-            builder_id=self.builder or self.subject,
-            external_parameters={"source": self.source},
-        )
-        scene.repository.say(made, (provenance.PREDICATE_TYPE, said.to_json()), signer)
-        return made
 
 
 @pytest.fixture
