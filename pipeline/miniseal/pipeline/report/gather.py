@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from miniseal.formats import strictjson
-from miniseal.formats.predicates.vulns import Vulns
+from miniseal.formats.errors import MinisealError
+from miniseal.formats.predicates.vulns import SEVERITIES, Vulns
 from miniseal.pipeline.engines.engine import Description
 from miniseal.pipeline.flow import STEPS, Job
 from miniseal.pipeline.flow.make import BUILD, PACK, RESOLVE
@@ -17,11 +18,13 @@ from miniseal.pipeline.report.model import Report, subjects_of
 from miniseal.pipeline.report.recorder import Recorder
 from miniseal.pipeline.steps.attest import Claim
 from miniseal.verifier import Verdict
+from miniseal.verifier.vex import Identity, Said, Suppressed, Vex, weigh
 
 __all__ = ["Asked", "gather", "graph"]
 
 _Results = Mapping[Step[Job, Any], Any]
 
+_OWN = "the project"
 _SCANS = {"source": SCAN_SOURCE, "package": SCAN_PACKAGE, "sbom": SCAN_BILL}
 
 
@@ -85,6 +88,7 @@ def gather(
     manifest = results[RESOLVE].project.manifest if RESOLVE in results else None
     verdict = held or results.get(VERIFY)
     judged = results.get(GATE)
+    vulns = judged.vulns if judged else _vulns(results)
     return Report(
         recorder=recorder,
         graph=graph(asked.steps),
@@ -94,9 +98,9 @@ def gather(
         destination=asked.destination,
         subjects=subjects_of(packed) if packed else (),
         statements=tuple(map(_statement, results.get(ATTEST, ()))),
-        vulns=judged.vulns if judged else _vulns(results),
+        vulns=vulns,
         scans={name: results[step].scan for name, step in _SCANS.items() if step in results},
-        suppressed=judged.gated.suppressed if judged else verdict.suppressed if verdict else (),
+        suppressed=_suppressed(results, vulns, verdict),
         verdict=verdict,
         signer=asked.signer if SIGN in results else None,
         engine=results[BUILD].engine if BUILD in results else asked.engine,
@@ -120,3 +124,35 @@ def _vulns(results: _Results) -> Vulns | None:
     if not all(step in results for step in _SCANS.values()):
         return None
     return claimed({name: results[step] for name, step in _SCANS.items()})
+
+
+def _suppressed(
+    results: _Results, vulns: Vulns | None, verdict: Verdict | None
+) -> tuple[Suppressed, ...]:
+    """What does not count: by the gate or the verdict, or else by the project's own word."""
+    if GATE in results:
+        judged: tuple[Suppressed, ...] = results[GATE].gated.suppressed
+        return judged
+    if verdict is not None:
+        return verdict.suppressed
+    return _own_word(results, vulns)
+
+
+def _own_word(results: _Results, vulns: Vulns | None) -> tuple[Suppressed, ...]:
+    if vulns is None or RESOLVE not in results or PACK not in results:
+        return ()
+    project, packed = results[RESOLVE].project, results[PACK]
+    bar = project.settings.scan
+    now = max(results[step].finished for step in _SCANS.values())
+    try:
+        said = [Said(document=each, signers=frozenset({_OWN})) for each in project.vex()]
+    except MinisealError:
+        return ()  # the gate says so
+    vex = Vex.of(
+        said,
+        Identity.of(packed.config, packed.package.descriptor.digest),
+        thresholds={_OWN: 1},
+        now=now,
+    )
+    fail_on = bar.fail_on or SEVERITIES[0]
+    return weigh(vulns, vex, fail_on=fail_on, ignore_unfixed=bar.ignore_unfixed)[1]
