@@ -161,6 +161,15 @@ def _source(ref: str) -> dict[str, Any]:
     return {"uri": f"git+https://github.com/acme/tip@{ref}", "digest": {"gitCommit": "5" * 40}}
 
 
+def test_what_a_project_includes_is_what_the_template_knows() -> None:
+    (document,) = _yaml(GITLAB)
+    template = GITLAB.parents[2] / "examples" / "gitlab" / "release.gitlab-ci.yml"
+
+    assert document["include"][0]["file"] == template.name
+    known = template.read_text(encoding="utf-8")
+    assert [name for name in document["variables"] if f"${name}" not in known] == []
+
+
 @pytest.mark.parametrize(
     ("ref", "code"),
     [("refs/tags/v0.1.0", None), ("refs/heads/main", "identity-mismatch")],

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from kit.called import called_names
 from kit.commands import Run
 from kit.pages import blocks, misses, run_page
 from miniseal.pipeline.engines.dagger.engine import ISOLATION
@@ -32,6 +33,7 @@ PAGES = sorted(
     path for path in (*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("examples/**/*.md"))
 ) + sorted(DOCS.rglob("*.md"))
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(#[^)\s]*)?\)")
+KINDS = {"", "json", "mermaid", "python", "sh", "text", "toml", "yaml"}
 COMMAND = re.compile(r"(?:^|[$|`(] ?)miniseal ([a-z]+)", re.MULTILINE)
 
 
@@ -164,7 +166,7 @@ def test_the_command_line_has_every_command_that_a_page_names(generate: ModuleTy
 
 
 def test_every_error_code_that_a_page_names_is_declared(generate: ModuleType) -> None:
-    """Words with hyphens in backticks are codes, or names of steps and isolations."""
+    """Words with hyphens in backticks are codes, or names of steps, isolations and inputs."""
     pages = [README, *(page for page in DOCS.rglob("*.md") if page.parent.name != "adr")]
 
     named = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", _text(*pages)))
@@ -198,7 +200,7 @@ def test_a_pages_toml_and_json_can_be_read(page: Path) -> None:
         if block.kind == "json":
             json.loads(block.text)
 
-        assert block.kind in {"", "json", "mermaid", "python", "sh", "text", "toml"}, block.line
+        assert block.kind in KINDS, block.line
 
 
 def test_the_projects_page_has_a_miniseal_toml_that_loads(generate: ModuleType) -> None:

@@ -10,6 +10,7 @@ A block after `<!-- not run: REASON -->` is for the reader alone. A command that
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -85,7 +86,7 @@ def run_page(page: Path, folder: Path, env: Mapping[str, str]) -> list[tuple[Blo
     (folder / "page.py").write_text(program, encoding="utf-8")
     script = _PROLOGUE
     script += "".join(f"{_with_refusals(block.text)}echo {_MARK!r}\n" for block in shell)
-    script += f"{sys.executable} page.py\n"
+    script += f"{sys.executable} {shlex.quote(str(folder / 'page.py'))}\n"
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=folder,
