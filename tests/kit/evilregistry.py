@@ -21,7 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 from miniseal.formats.oci import INDEX_TYPE
 from miniseal.registry import Access, Credential
@@ -57,6 +57,14 @@ class Seen:
     path: str
     authorization: str | None
     body: bytes = b""
+    fields: str = ""
+
+    def holds(self, secret: str) -> bool:
+        """Whether a secret is anywhere in it, plain or as HTTP writes it."""
+        text = f"{self.path}\n{self.fields}\n{self.body.decode('latin-1')}"
+        decoded = unquote_plus(text)
+        words = [_decoded(word) for word in re.findall(r"[A-Za-z0-9+/]{8,}={0,2}", decoded)]
+        return any(secret in each for each in (text, decoded, *words))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,6 +88,7 @@ class EvilRegistry:
         scheme: `Basic`, `Bearer` or none: how it asks for credentials.
         tokens: those that are good, and their scopes.
         swallow: forget what is uploaded as it comes.
+        sips: seconds between two pieces of what is swallowed.
     """
 
     def __init__(
@@ -114,6 +123,7 @@ class EvilRegistry:
         self.scheme = scheme
         self.tokens: dict[str, set[str]] = {}
         self.swallow = False
+        self.sips = 0.0
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -152,6 +162,7 @@ class EvilRegistry:
                     path=asked.target,
                     authorization=asked.headers.get("Authorization"),
                     body=asked.body,
+                    fields=str(asked.headers),
                 )
             )
             told = next(
@@ -245,7 +256,7 @@ class EvilRegistry:
             document = json.loads(data)
             if ":" in name and document.get("subject", {}).get("digest") == subject:
                 # as some registries have it: the wrong type
-                wrong = document["config"]["mediaType"]
+                wrong = document.get("config", {}).get("mediaType", "")
                 yield {
                     "mediaType": media_type,
                     "digest": name,
@@ -319,8 +330,10 @@ class Asked:
         self.headers: Mapping[str, str] = handler.headers
         self._handler = handler
         size = int(handler.headers.get("Content-Length", 0))
-        while registry.swallow and size > _SMALL:
-            size -= len(handler.rfile.read(_SMALL))
+        while registry.swallow and size > _SMALL and (piece := handler.rfile.read(_SMALL)):
+            size -= len(piece)
+            if registry.sips:
+                registry.over.wait(registry.sips)
         self.body = handler.rfile.read(size)
 
     @property
@@ -419,6 +432,13 @@ def with_credential(host: str, access: Access = QUICK) -> Access:
     from dataclasses import replace
 
     return replace(access, credentials={host: Credential(username=USER, secret=PASSWORD)})
+
+
+def _decoded(word: str) -> str:
+    try:
+        return b64decode(word + "=" * (-len(word) % 4)).decode("latin-1")
+    except ValueError:
+        return ""
 
 
 def _digest(data: bytes) -> str:

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from miniseal.formats.digest import DIGEST_MISMATCH, sha256
 from miniseal.formats.errors import EnvironmentalError
 from miniseal.formats.oci import MANIFEST_LIMIT, MANIFEST_TYPE, MANIFEST_TYPES, Descriptor
+from miniseal.registry.remote import shown
 from miniseal.registry.remote.codes import REGISTRY_MALFORMED
 from miniseal.registry.remote.session import Request, Session
 from miniseal.registry.store import CONTENT_MISSING
@@ -131,4 +132,6 @@ class Manifests:
 def _check_said(said: str | None, digest: str) -> None:
     """What a registry, or a reference, says of a digest; other algorithms are not looked at."""
     if said is not None and said.startswith("sha256:") and said != digest:
-        raise DIGEST_MISMATCH("manifest has another digest", found=digest, expected=said[:100])
+        raise DIGEST_MISMATCH(
+            "manifest has another digest", found=digest, expected=shown.text(said, 100)
+        )

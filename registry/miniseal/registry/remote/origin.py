@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urljoin, urlsplit
 
 from miniseal.registry.access import Access
+from miniseal.registry.remote import shown
 from miniseal.registry.remote.codes import REDIRECT_REFUSED, REGISTRY_MALFORMED
 
 __all__ = ["Origin", "check_realm", "check_redirect", "resolve"]
@@ -53,6 +54,7 @@ class Origin:
             or not _URL.fullmatch(url)
             or parts.scheme not in _PORTS
             or not host
+            or port == 0
             or "@" in parts.netloc
         ):
             raise _malformed(url)
@@ -99,7 +101,7 @@ def resolve(url: str, location: str, what: str) -> str:
     if Origin.of_url(found) != Origin.of_url(url):
         raise REDIRECT_REFUSED(
             f"{what} is at another origin",
-            found=repr(found)[:200],
+            found=shown.place(found),
             expected=str(Origin.of_url(url)),
         )
     return found
@@ -116,13 +118,13 @@ def check_redirect(registry: Origin, url: str, location: str) -> str:
         VerificationError: `redirect-refused`.
     """
     if not location:
-        raise REGISTRY_MALFORMED("redirect does not say where to", found=repr(url)[:200])
+        raise REGISTRY_MALFORMED("redirect does not say where to", found=shown.place(url))
     found = _join(url, location)
     target = Origin.of_url(found)
     local = target.is_loopback and registry.is_loopback
     if target.scheme != "https" and target != registry and not local:
         raise REDIRECT_REFUSED(
-            f"redirect of {registry} leaves TLS", found=repr(found)[:200], expected="https://"
+            f"redirect of {registry} leaves TLS", found=shown.place(found), expected="https://"
         )
     return found
 
@@ -145,7 +147,7 @@ def check_realm(registry: Origin, realm: str, allowed: tuple[str, ...]) -> str:
     if not (same or (secure and target.authority in allowed)):
         raise REDIRECT_REFUSED(
             f"token service of {registry} is elsewhere",
-            found=repr(realm)[:200],
+            found=shown.place(realm),
             expected="the same host or domain, by TLS",
         )
     return realm
@@ -176,4 +178,4 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def _malformed(url: str) -> Exception:
-    return REGISTRY_MALFORMED("not a URL that a registry may name", found=repr(url)[:200])
+    return REGISTRY_MALFORMED("not a URL that a registry may name", found=shown.place(url))

@@ -4,6 +4,7 @@ import re
 from collections.abc import Generator
 from dataclasses import replace
 
+from miniseal.registry.remote import shown
 from miniseal.registry.remote.codes import REDIRECT_REFUSED
 from miniseal.registry.remote.origin import resolve
 from miniseal.registry.remote.session import Request, Session
@@ -34,5 +35,5 @@ def pages(session: Session, request: Request) -> Generator[tuple[Answer, bytes]]
         url = resolve(answer.url, link[1], "next page of a list")
         seen.add(answer.url)
         if url in seen or len(seen) >= _MOST_PAGES:
-            raise REDIRECT_REFUSED("list of the registry has no end", found=repr(url)[:200])
+            raise REDIRECT_REFUSED("list of the registry has no end", found=shown.place(url))
         request = replace(request, url=url)

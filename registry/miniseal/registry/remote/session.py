@@ -12,7 +12,7 @@ from miniseal.formats.errors import MinisealError
 from miniseal.formats.members import Members
 from miniseal.formats.strictjson import loads
 from miniseal.registry.access import Access
-from miniseal.registry.remote import credentials
+from miniseal.registry.remote import credentials, shown
 from miniseal.registry.remote.codes import (
     AUTH_REFUSED,
     AUTH_REQUIRED,
@@ -193,8 +193,10 @@ class Session:
     def _sent(self, request: Request, authorization: str | None, budget: Budget) -> Answer:
         url = f"{self.origin}{request.url}" if request.url.startswith("/") else request.url
         for _ in range(_MOST_REDIRECTS + 1):
+            if Origin.of_url(url) != self.origin:
+                authorization = None  # nor when it leads back: somebody else has said whereto
             headers = dict(request.headers)
-            if authorization is not None and Origin.of_url(url) == self.origin:
+            if authorization is not None:
                 headers["Authorization"] = authorization
             body = request.body() if request.body else None
             answer = self._wire.ask(request.method, url, headers=headers, budget=budget, body=body)
@@ -226,7 +228,7 @@ class Session:
             return answer.status, answer.read(TOKEN_LIMIT)
 
     def _refused(self, request: Request, answer: Answer) -> MinisealError:
-        what = f"{request.method} {answer.url.partition('?')[0][:200]}"
+        what = f"{request.method} {shown.place(answer.url)}"
         found = _said(answer)
         if answer.status == 404:
             return CONTENT_MISSING(f"{self.origin} does not have it: {what}", found=found)
@@ -248,4 +250,4 @@ def _said(answer: Answer) -> str:
         for each in Members(value, "error", REGISTRY_MALFORMED).children("errors")[:3]:
             words = (each.values.get(name) for name in ("code", "message"))
             said += f"; {': '.join(str(word) for word in words if word)}"
-    return "".join(c if c.isprintable() else "?" for c in said)[:300]
+    return shown.text(said, 300)

@@ -12,6 +12,7 @@ from miniseal.formats.digest import DIGEST_MISMATCH, check_digest
 from miniseal.formats.errors import EnvironmentalError, MinisealError
 from miniseal.formats.oci import Descriptor
 from miniseal.registry.checked import checked
+from miniseal.registry.remote import shown
 from miniseal.registry.remote.codes import REGISTRY_MALFORMED, REGISTRY_UNREACHABLE
 from miniseal.registry.remote.origin import resolve
 from miniseal.registry.remote.session import Request, Session
@@ -185,7 +186,7 @@ def _check_start(answer: Answer, descriptor: Descriptor, place: int) -> int:
     if size is not None and size != str(descriptor.size - start):
         raise DIGEST_MISMATCH(
             f"content of {descriptor.digest} has the wrong size",
-            found=f"{size[:20]} bytes",
+            found=f"{shown.text(size, 20)} bytes",
             expected=f"{descriptor.size - start} bytes",
         )
     return place - start

@@ -13,6 +13,7 @@ from miniseal.formats.errors import Code, MinisealError, UsageError
 from miniseal.formats.strictjson import TOO_LARGE
 from miniseal.registry.access import Access
 from miniseal.registry.checked import CHUNK
+from miniseal.registry.remote import shown
 from miniseal.registry.remote.codes import (
     REGISTRY_MALFORMED,
     REGISTRY_UNREACHABLE,
@@ -70,7 +71,8 @@ class Answer:
             size += len(chunk)
             if size > limit:
                 raise TOO_LARGE(
-                    f"answer to {_shown(self.url)} is too large", expected=f"at most {limit} bytes"
+                    f"answer to {shown.place(self.url)} is too large",
+                    expected=f"at most {limit} bytes",
                 )
             found.append(chunk)
         return b"".join(found)
@@ -105,9 +107,10 @@ class Answer:
     def close(self) -> None:
         """Let go of the connection; it is used again if the body was read, or nearly."""
         left = self._response.length_remaining
-        with suppress(MinisealError), _failures(self.url):
-            if left is not None and left <= _DRAIN:
+        if left is not None and left <= _DRAIN:
+            with suppress(MinisealError), _failures(self.url):
                 self._response.read(left + 1, decode_content=False)
+        with suppress(MinisealError), _failures(self.url):
             self._response.close()
 
 
@@ -143,7 +146,7 @@ class Wire:
             response = self._pool.urlopen(
                 method,
                 url,
-                body=body,
+                body=body if isinstance(body, bytes | None) else _in_time(body, budget),
                 headers={"User-Agent": "miniseal", "Accept-Encoding": "identity", **headers},
                 redirect=False,
                 retries=False,
@@ -151,6 +154,14 @@ class Wire:
                 decode_content=False,
             )
         return Answer(url, response)
+
+
+def _in_time(body: Iterable[bytes], budget: Budget) -> Generator[bytes]:
+    """The pieces of a body; each has the socket's time, and all of them have the budget's."""
+    for piece in body:
+        if budget.left <= 0:
+            raise TimeoutError("registry takes what is sent too slowly")
+        yield piece
 
 
 def _pool(access: Access) -> "PoolManager":
@@ -207,14 +218,9 @@ def _failures(url: str) -> Generator[None]:
     except (HTTPError, HTTPException, OSError, ValueError) as error:
         inner = (error.__cause__, *error.args)
         reason = next((each for each in inner if isinstance(each, Exception)), error)
-        found = f"{type(reason).__name__}: {' '.join(str(reason).split())}"[:300]
+        found = shown.text(f"{type(reason).__name__}: {' '.join(str(reason).split())}", 300)
         if isinstance(reason, SSLCertVerificationError):
             raise REGISTRY_UNTRUSTED(
-                f"cannot tell who answers for {_shown(url)}", found=found
+                f"cannot tell who answers for {shown.place(url)}", found=found
             ) from error
-        raise REGISTRY_UNREACHABLE(f"no answer from {_shown(url)}", found=found) from error
-
-
-def _shown(url: str) -> str:
-    """A URL without its query, which may hold somebody's signature."""
-    return url.partition("?")[0][:200]
+        raise REGISTRY_UNREACHABLE(f"no answer from {shown.place(url)}", found=found) from error

@@ -40,6 +40,7 @@ def test_a_registry_that_is_named_speaks_plain_http() -> None:
         "https:///path",
         "https://user@example.com/",
         "https://example.com:99999/",
+        "https://example.com:0/",
         "https://exa mple.com/",
         "https://example.com/\r\nX: y",
         "https://[::/",
@@ -173,3 +174,14 @@ def test_what_is_allowed_is_one_origin_by_tls(registry: Origin, realm: str, allo
         check_realm(registry, realm, (allowed,))
 
     assert error.value.code == "redirect-refused"
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["http://192.0.2.1/?X-Signature=hush", "https://user:hush@192.0.2.1/", "http://x/#hush"],
+)
+def test_an_error_does_not_show_the_key_to_a_place(location: str) -> None:
+    with pytest.raises(MinisealError) as error:
+        check_redirect(NAMED, "https://registry.example.com/v2/", location)
+
+    assert "hush" not in str(error.value)
