@@ -1,4 +1,7 @@
-"""Resolves pyproject.toml into dev.txt and bootstrap.txt: names, versions, hashes, no addresses."""
+"""Resolves pyproject.toml into files of names, versions and hashes, without addresses.
+
+dev.txt has all of it; run.txt what jobs of a release need, in dev.txt's versions; bootstrap.txt uv.
+"""
 
 import re
 import subprocess
@@ -6,25 +9,29 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
+OPTIONS = "--quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url"
 
 
 def main() -> None:
-    """Write both files."""
-    options = "--quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url"
-    subprocess.run(
-        [
-            *(Path(sys.executable).parent / "uv", "pip", "compile", *options.split()),
-            *("--no-header", "--all-extras", "--group", "dev", "pyproject.toml"),
-            *("--output-file", HERE / "dev.txt"),
-        ],
-        cwd=HERE.parent,
-        check=True,
-    )
+    """Write the files."""
+    _compile("dev.txt", "--all-extras", "--group", "dev")
+    _compile("run.txt", "--extra", "all", "--group", "workflow", "--constraints", HERE / "dev.txt")
     locked = (HERE / "dev.txt").read_text(encoding="utf-8")
     uv = re.search(r"^uv==.*?(?=^\S)", locked, re.MULTILINE | re.DOTALL)
     if uv is None:
         raise SystemExit("uv is not locked")
     (HERE / "bootstrap.txt").write_text(uv.group(), encoding="utf-8")
+
+
+def _compile(name: str, *words: str | Path) -> None:
+    subprocess.run(
+        [
+            *(Path(sys.executable).parent / "uv", "pip", "compile", *OPTIONS.split()),
+            *("--no-header", *words, "pyproject.toml", "--output-file", HERE / name),
+        ],
+        cwd=HERE.parent,
+        check=True,
+    )
 
 
 if __name__ == "__main__":
