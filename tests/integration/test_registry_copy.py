@@ -112,6 +112,35 @@ def test_an_image_of_dockers_is_copied_as_it_is(registry: EvilRegistry, tmp_path
     assert len(everything(archive)) == 4
 
 
+def test_an_index_may_be_attached_as_well(registry: EvilRegistry, tmp_path: Path) -> None:
+    """As `regctl index create --subject` does."""
+    layout, there = LayoutStore(tmp_path / "layout"), store_at(registry.host)
+    config = layout.put(EMPTY_CONFIG, EMPTY_CONFIG_TYPE)
+    package, part = (
+        layout.put_manifest(Manifest(config=config, layers=layers).to_bytes())
+        for layers in ((), (config,))
+    )
+    index = Index(
+        manifests=(part,), subject=package, artifact_type="application/x", annotations={"a": "b"}
+    )
+    attached = layout.put_manifest(index.to_bytes(), INDEX_TYPE)
+    note = attach(layout, attached, b"about it", PREDICATE)
+    layout.tag(TAG, package)
+
+    done = run(layout, there)
+    run(there, ArchiveStore(tmp_path / "a.tar"))
+
+    assert (done.manifests, done.referrers) == (4, 2)
+    for store in (layout, there, ArchiveStore(tmp_path / "a.tar")):
+        (found,) = store.referrers(package)
+        assert found == attached
+        assert (found.artifact_type, found.annotations) == ("application/x", {"a": "b"})
+        assert [each.digest for each in store.referrers(found)] == [note.digest]
+        assert store.repair(package) == (found,)
+    LayoutStore(tmp_path / "layout").delete(attached.digest)
+    assert layout.referrers(package) == ()
+
+
 def of_docker(data: bytes, media_type: str) -> bytes:
     """A manifest or an index, as docker calls it."""
     return json.dumps({**json.loads(data), "mediaType": media_type}).encode()

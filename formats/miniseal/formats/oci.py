@@ -147,9 +147,7 @@ class Manifest:
             config=Descriptor.from_members(members.child("config")),
             layers=tuple(map(Descriptor.from_members, members.children("layers"))),
             artifact_type=_artifact_type(members),
-            subject=Descriptor.from_members(members.child("subject"))
-            if "subject" in members
-            else None,
+            subject=_subject(members),
             annotations=members.string_map("annotations"),
         )
 
@@ -175,6 +173,8 @@ class Index:
     """An OCI image index (image-spec `image-index.md`)."""
 
     manifests: tuple[Descriptor, ...] = ()
+    artifact_type: str | None = None
+    subject: Descriptor | None = None
     annotations: dict[str, str] = field(default_factory=dict[str, str])
 
     @classmethod
@@ -187,6 +187,8 @@ class Index:
         members = _document(data, media_type, "index", foreign=("config", "layers"))
         return cls(
             manifests=tuple(map(Descriptor.from_members, members.children("manifests"))),
+            artifact_type=_artifact_type(members),
+            subject=_subject(members),
             annotations=members.string_map("annotations"),
         )
 
@@ -197,6 +199,10 @@ class Index:
             "mediaType": INDEX_TYPE,
             "manifests": [manifest.to_json() for manifest in self.manifests],
         }
+        if self.artifact_type is not None:
+            value["artifactType"] = self.artifact_type
+        if self.subject is not None:
+            value["subject"] = self.subject.to_json()
         if self.annotations:
             value["annotations"] = dict(self.annotations)
         return canonical(value)
@@ -219,6 +225,10 @@ def _document(data: bytes, media_type: str, what: str, *, foreign: tuple[str, ..
         if name in members.values:
             raise OCI_MALFORMED(f"{what} has a member of another kind of document", found=name)
     return members
+
+
+def _subject(members: Members) -> Descriptor | None:
+    return Descriptor.from_members(members.child("subject")) if "subject" in members else None
 
 
 def _artifact_type(members: Members) -> str | None:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from miniseal.formats.errors import EnvironmentalError, FormatError, VerificationError
-from miniseal.formats.oci import INDEX_TYPE, MANIFEST_LIMIT, MANIFEST_TYPE, Descriptor, Manifest
+from miniseal.formats.oci import INDEX_TYPE, MANIFEST_LIMIT, MANIFEST_TYPE, Descriptor
 from miniseal.registry import referrers
 from miniseal.registry.folder import LayoutFolder, is_missing
-from miniseal.registry.index import LayoutIndex
+from miniseal.registry.index import Entry, LayoutIndex
 
 __all__ = ["list_anew", "list_referrers", "refer", "remove_superseded", "unlist"]
 
@@ -14,7 +14,7 @@ _REREADS = 100
 
 
 def list_referrers(folder: LayoutFolder, subject: str) -> tuple[Descriptor, ...]:
-    """The image manifests whose subject has the digest `subject`, by digest.
+    """The manifests and indexes whose subject has the digest `subject`, by digest.
 
     Raises:
         FormatError: `layout-malformed`, `oci-malformed`, `json-malformed`: a list is damaged.
@@ -25,8 +25,9 @@ def list_referrers(folder: LayoutFolder, subject: str) -> tuple[Descriptor, ...]
     # by size too: an entry with a wrong one hides no other
     candidates = {(d.digest, d.size): d for data in lists for d in referrers.candidates(data)}
     # oras lists referrers in index.json itself, as it lists every other manifest
-    others = (entry.descriptor for entry in index.entries)
-    candidates |= {(d.digest, d.size): d for d in others if d.media_type == MANIFEST_TYPE}
+    others = (e.descriptor for e in index.entries if not _is_listing(e))
+    types = referrers.REFERRER_TYPES
+    candidates |= {(d.digest, d.size): d for d in others if d.media_type in types}
     found: dict[str, Descriptor] = {}
     size = 0
     plain = folder.memory.plain
@@ -38,8 +39,9 @@ def list_referrers(folder: LayoutFolder, subject: str) -> tuple[Descriptor, ...]
             plain.add(candidate.digest)
         # what was read counts, not what a list claims; what lacks the digest is not parsed
         size += referrers.weight(data) if subject.encode() in data else len(data)
-        if subject.encode() in data and (referrer := _referrer(data, subject)):
-            found[referrer.digest] = referrer
+        referrer = referrers.read(data) if subject.encode() in data else None
+        if referrer and referrer[1] == subject:
+            found[referrer[0].digest] = referrer[0]
         referrers.check_bounds(len(found), size)
     return tuple(found[digest] for digest in sorted(found))
 
@@ -94,14 +96,9 @@ def list_anew(folder: LayoutFolder, subject: str | None = None) -> None:
         if size > MANIFEST_LIMIT:
             continue
         data = _content(folder, Descriptor(media_type=MANIFEST_TYPE, digest=digest, size=size))
-        manifest = _manifest(data) if (subject or "subject").encode() in data else None
-        if (
-            manifest
-            and manifest.subject
-            and manifest.subject.digest == (subject or manifest.subject.digest)
-        ):
-            each = referrers.describe(data, manifest)
-            found.setdefault(manifest.subject.digest, {})[each.digest] = each
+        referrer = referrers.read(data) if (subject or "subject").encode() in data else None
+        if referrer and referrer[1] == (subject or referrer[1]):
+            found.setdefault(referrer[1], {})[referrer[0].digest] = referrer[0]
     for name in {e.name for e in index.entries if e.name and referrers.is_fallback_tag(e.name)}:
         listed = name.replace("-", ":", 1)
         if subject in {None, listed}:
@@ -121,9 +118,7 @@ def remove_superseded(folder: LayoutFolder, before: LayoutIndex, after: LayoutIn
     """
     for entry in before.entries:
         digest = entry.descriptor.digest
-        is_list = entry.descriptor.media_type == INDEX_TYPE
-        is_listing = is_list and entry.name and referrers.is_fallback_tag(entry.name)
-        if is_listing and not after.by_digest(digest):
+        if _is_listing(entry) and not after.by_digest(digest):
             folder.remove(digest)
 
 
@@ -139,11 +134,10 @@ def _listing(
     return index.with_name(name, new, drop=old)
 
 
-def _manifest(data: bytes) -> Manifest | None:
-    try:
-        return Manifest.from_bytes(data)
-    except FormatError:
-        return None
+def _is_listing(entry: Entry) -> bool:
+    """Whether an entry is a list of referrers."""
+    is_index = entry.descriptor.media_type == INDEX_TYPE
+    return is_index and entry.name is not None and referrers.is_fallback_tag(entry.name)
 
 
 def _lists(
@@ -175,10 +169,3 @@ def _content(folder: LayoutFolder, candidate: Descriptor) -> bytes:
         if not is_missing(error):
             raise
         return b""
-
-
-def _referrer(data: bytes, subject: str) -> Descriptor | None:
-    manifest = _manifest(data)
-    if manifest is None or manifest.subject is None or manifest.subject.digest != subject:
-        return None
-    return referrers.describe(data, manifest)

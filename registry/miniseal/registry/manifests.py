@@ -5,6 +5,7 @@ from dataclasses import replace
 from miniseal.formats.errors import FormatError
 from miniseal.formats.members import Members
 from miniseal.formats.oci import (
+    INDEX_TYPE,
     INDEX_TYPES,
     MANIFEST_LIMIT,
     MANIFEST_TYPE,
@@ -29,7 +30,9 @@ def describe(data: bytes, media_type: str) -> tuple[Descriptor, Descriptor | Non
         FormatError: `oci-malformed`, `json-malformed`, `digest-malformed`, `too-large`.
     """
     if media_type in INDEX_TYPES:
-        Index.from_bytes(data, media_type)
+        index = Index.from_bytes(data, media_type)
+        if index.subject and media_type == INDEX_TYPE:
+            return referrers.describe(data, index), index.subject
         return Descriptor.of(data, media_type), None
     if media_type in MANIFEST_TYPES:
         manifest = Manifest.from_bytes(data, media_type)

@@ -2,8 +2,7 @@
 
 The referrers of `sha256:<hex>` are listed by an image index tagged `sha256-<hex>`. A list is a hint
 and no more: whoever reads one reads each manifest again and compares its subject. So one entry that
-cannot be read is left out of a listing, and stays where it is when the list is written again. Pure;
-only image manifests are known as referrers.
+cannot be read is left out of a listing, and stays where it is when the list is written again. Pure.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,6 +18,7 @@ from miniseal.formats.oci import (
     MANIFEST_VALUES,
     OCI_MALFORMED,
     Descriptor,
+    Index,
     Manifest,
 )
 from miniseal.formats.strictjson import canonical, loads, most_values
@@ -27,6 +27,7 @@ __all__ = [
     "MOST_BYTES",
     "MOST_REFERRERS",
     "REFERRERS_LIMIT",
+    "REFERRER_TYPES",
     "add",
     "candidates",
     "check_bounds",
@@ -34,9 +35,11 @@ __all__ = [
     "describe",
     "fallback_tag",
     "is_fallback_tag",
+    "read",
     "weight",
 ]
 
+REFERRER_TYPES = frozenset({MANIFEST_TYPE, INDEX_TYPE})
 MOST_REFERRERS = 10_000
 MOST_BYTES = 64 * 1024 * 1024
 """The manifests that one listing reads, in all, as `weight` counts them."""
@@ -65,22 +68,42 @@ def is_fallback_tag(name: str) -> bool:
     return name.startswith(_PREFIX) and len(text) == 64 and _HEX.issuperset(text)
 
 
-def describe(data: bytes, manifest: Manifest) -> Descriptor:
-    """The descriptor that lists `manifest`, whose bytes are `data`, as a referrer.
+def describe(data: bytes, document: Manifest | Index) -> Descriptor:
+    """The descriptor that lists `document`, whose bytes are `data`, as a referrer.
 
-    Artifact type and annotations are the manifest's own (distribution-spec, "Listing Referrers").
+    Artifact type and annotations are its own (distribution-spec, "Listing Referrers").
     """
+    if isinstance(document, Index):
+        media_type, artifact_type = INDEX_TYPE, document.artifact_type
+    else:
+        media_type = MANIFEST_TYPE
+        artifact_type = document.artifact_type or document.config.media_type
     return Descriptor(
-        media_type=MANIFEST_TYPE,
+        media_type=media_type,
         digest=sha256(data),
         size=len(data),
-        artifact_type=manifest.artifact_type or manifest.config.media_type,
-        annotations=manifest.annotations,
+        artifact_type=artifact_type,
+        annotations=document.annotations,
     )
 
 
+def read(data: bytes) -> tuple[Descriptor, str] | None:
+    """How a manifest or an index is listed as a referrer, and its subject's digest.
+
+    None where it is neither, or has no subject.
+    """
+    for kind in (Manifest, Index):
+        try:
+            document = kind.from_bytes(data)
+        except FormatError:
+            continue
+        subject = document.subject
+        return None if subject is None else (describe(data, document), subject.digest)
+    return None
+
+
 def candidates(data: bytes) -> tuple[Descriptor, ...]:
-    """The image manifests that a list names; entries that are no descriptors are left out.
+    """The manifests and indexes that a list names; entries that are no descriptors are left out.
 
     Without what the list says about them: that is not believed, and may be long.
 
@@ -94,7 +117,7 @@ def candidates(data: bytes) -> tuple[Descriptor, ...]:
             descriptor = Descriptor.from_json(item)
         except FormatError:
             continue
-        if descriptor.media_type == MANIFEST_TYPE:
+        if descriptor.media_type in REFERRER_TYPES:
             found.append(replace(descriptor, artifact_type=None, annotations={}))
     return tuple(found)
 

@@ -106,7 +106,8 @@ def test_a_manifest_reads_back(manifest: Manifest) -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.lists(DESCRIPTORS, max_size=4).map(tuple))
 def test_an_index_reads_back(manifests: tuple[Descriptor, ...]) -> None:
-    index = Index(manifests=manifests, annotations={"a": "b"})
+    subject = manifests[0] if manifests else None
+    index = Index(manifests=manifests, subject=subject, artifact_type="a", annotations={"a": "b"})
 
     assert Index.from_bytes(index.to_bytes()) == index
 

@@ -5,7 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from miniseal.formats.errors import MinisealError
-from miniseal.formats.oci import INDEX_TYPE, MANIFEST_TYPE, MANIFEST_VALUES, Descriptor
+from miniseal.formats.oci import (
+    DOCKER_MANIFEST_TYPE,
+    INDEX_TYPE,
+    MANIFEST_TYPE,
+    MANIFEST_VALUES,
+    Descriptor,
+    Index,
+    Manifest,
+)
 from miniseal.registry import referrers
 
 ONE = Descriptor.of(b"one", MANIFEST_TYPE)
@@ -105,10 +113,36 @@ def test_another_kind_of_document_is_no_list() -> None:
     assert error.value.code == "oci-malformed"
 
 
-def test_only_image_manifests_are_candidates() -> None:
-    items = [ONE.to_json(), Descriptor.of(b"x", INDEX_TYPE).to_json(), {"size": -1}]
+def test_manifests_and_indexes_are_candidates() -> None:
+    index, blob, docker = (
+        Descriptor.of(b"x", kind) for kind in (INDEX_TYPE, "text/plain", DOCKER_MANIFEST_TYPE)
+    )
+    items = [*(each.to_json() for each in (ONE, index, blob, docker)), {"size": -1}]
 
-    assert referrers.candidates(json.dumps({"manifests": items}).encode()) == (ONE,)
+    assert referrers.candidates(json.dumps({"manifests": items}).encode()) == (ONE, index)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        Manifest(config=ONE, layers=()).to_bytes(),
+        Index(manifests=(ONE,)).to_bytes(),
+        b"{}",
+        b"no JSON",
+        b'{"schemaVersion":2,"manifests":[],"subject":7}',
+        b'{"schemaVersion":2,"manifests":[],"config":{},"layers":[],"subject":{}}',
+    ],
+    ids=["manifest", "index", "neither", "junk", "no-subject", "both"],
+)
+def test_what_has_no_subject_is_no_referrer(data: bytes) -> None:
+    assert referrers.read(data) is None
+
+
+def test_an_index_without_a_type_has_none_as_a_referrer() -> None:
+    data = Index(subject=ONE, annotations={"a": "b"}).to_bytes()
+
+    expected = Descriptor.of(data, INDEX_TYPE, annotations={"a": "b"})
+    assert referrers.read(data) == (expected, ONE.digest)
 
 
 @given(st.binary(max_size=200))

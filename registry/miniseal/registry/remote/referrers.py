@@ -12,7 +12,7 @@ from functools import partial
 
 from miniseal.formats.digest import sha256
 from miniseal.formats.errors import Code, EnvironmentalError, FormatError, VerificationError
-from miniseal.formats.oci import INDEX_TYPE, MANIFEST_LIMIT, MANIFEST_TYPE, Descriptor, Manifest
+from miniseal.formats.oci import INDEX_TYPE, MANIFEST_LIMIT, Descriptor
 from miniseal.registry import referrers
 from miniseal.registry.ahead import ahead
 from miniseal.registry.remote.codes import REGISTRY_MALFORMED, REGISTRY_UNREACHABLE
@@ -52,7 +52,7 @@ class Referrers:
         self._parallel = parallel
 
     def of(self, subject: str) -> tuple[Descriptor, ...]:
-        """The image manifests whose subject has the digest `subject`, by digest; junk left out.
+        """What has the digest `subject` as its subject, by digest; junk left out.
 
         Raises:
             FormatError: `registry-malformed`, `oci-malformed`, `json-malformed`, `too-large`: of a
@@ -137,7 +137,7 @@ class Referrers:
     def _verified(self, subject: str, listed: Iterable[Descriptor]) -> tuple[Descriptor, ...]:
         sizes: dict[str, set[int]] = {}  # an entry with a wrong one hides no other
         for each in listed:
-            if each.media_type == MANIFEST_TYPE:
+            if each.media_type in referrers.REFERRER_TYPES:
                 sizes.setdefault(each.digest, set()).add(each.size)
         referrers.check_bounds(len(sizes), 0)
         found: dict[str, Descriptor] = {}
@@ -149,8 +149,9 @@ class Referrers:
                 names_it = subject.encode() in data
                 size += referrers.weight(data) if names_it else len(data)
                 referrers.check_bounds(len(found), size)
-                if names_it and len(data) in sizes[digest] and (r := _referrer(data, subject)):
-                    found[digest] = r
+                known = referrers.read(data) if names_it and len(data) in sizes[digest] else None
+                if known and known[1] == subject:
+                    found[digest] = known[0]
         return tuple(found[digest] for digest in sorted(found))
 
     def _content(self, until: float, digest: str) -> bytes:
@@ -209,13 +210,3 @@ class Referrers:
 
 
 _NO_LIST = b'{"manifests":[],"mediaType":"' + INDEX_TYPE.encode() + b'","schemaVersion":2}'
-
-
-def _referrer(data: bytes, subject: str) -> Descriptor | None:
-    try:
-        manifest = Manifest.from_bytes(data)
-    except FormatError:
-        return None
-    if manifest.subject is None or manifest.subject.digest != subject:
-        return None
-    return referrers.describe(data, manifest)

@@ -161,7 +161,7 @@ class RegistryStore:
         return descriptor
 
     def referrers(self, subject: Descriptor) -> tuple[Descriptor, ...]:
-        """The image manifests whose subject has the digest of `subject`, by digest.
+        """The manifests and indexes whose subject has the digest of `subject`, by digest.
 
         Each is read and its subject compared; type and annotations are the manifest's own, not the
         list's. An entry whose manifest is missing, wrong or somebody else's is left out.
