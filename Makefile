@@ -8,6 +8,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 SERVICES := cd tests && exec python -m services.build
 SERVED := tests/integration tests/interop
+# the unit tests get no network, where that can be taken from them
+ALONE := $(shell unshare --net true 2>/dev/null && echo env MINISEAL_TEST_ALONE=1 unshare --net tests/alone.sh)
 
 .PHONY: setup demo test services check bench fuzz docs lock
 
@@ -20,7 +22,7 @@ test: setup ## every test, in parallel; what they run beside them is built meanw
 	@$(SERVICES) --packages
 	@($(SERVICES)) >.services.log 2>&1 & builder=$$!; failed=0; \
 	trap 'kill $$builder 2>/dev/null' EXIT; trap 'exit 130' INT TERM; \
-	pytest -n $(JOBS) --dist worksteal -q $(SERVED:%=--ignore %) || failed=$$?; \
+	$(ALONE) pytest -n $(JOBS) --dist worksteal -q $(SERVED:%=--ignore %) || failed=$$?; \
 	if kill -0 $$builder 2>/dev/null; then echo "waiting for services: see .services.log"; fi; \
 	wait $$builder || { tail -40 .services.log; exit 1; }; \
 	pytest -n $(JOBS) --dist worksteal -q $(SERVED) || failed=$$?; \
