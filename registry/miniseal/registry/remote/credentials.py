@@ -5,7 +5,6 @@ program of this user's; it gets a bounded time. What is found is for one registr
 nobody.
 """
 
-import binascii
 import os
 import re
 import signal
@@ -105,7 +104,8 @@ def helper_of(config: Members, host: str, seconds: float) -> "Helper | None":
     """
     chosen = config.string_map("credHelpers")
     name = next((chosen[key] for key in keys_of(host) if key in chosen), None)
-    name = name or config.optional_string("credsStore")
+    if name is None and config.values.get("credsStore") != "":  # docker's word for none
+        name = config.optional_string("credsStore")
     return Helper(name, seconds) if name else None
 
 
@@ -152,7 +152,7 @@ class Helper:
         except FormatError as error:
             raise self._failed("something that is not JSON") from error
         members = Members(value, self.program, CREDENTIALS_UNUSABLE)
-        username, secret = members.string("Username"), members.string("Secret")
+        username, secret = _text(members, "Username"), _text(members, "Secret")
         return Credential(username="" if username == _TOKEN_USER else username, secret=secret)
 
     def store(self, server: str, credential: Credential) -> None:
@@ -230,15 +230,30 @@ def place_of(key: str) -> str:
 
 def _entry(members: Members) -> Credential | None:
     if members.values.get("identitytoken"):
-        return Credential(username="", secret=members.string("identitytoken"))
+        return Credential(username="", secret=_text(members, "identitytoken"))
     if members.values.get("auth"):
-        try:
-            text = b64decode(members.string("auth"), validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError) as error:
-            raise CREDENTIALS_UNUSABLE(f"{members.what}.auth is not base64 of text") from error
+        text = _decoded(_text(members, "auth"))
+        if text is None:
+            raise CREDENTIALS_UNUSABLE(f"{members.what}.auth is not base64 of text")
         username, _, secret = text.partition(":")
         return Credential(username=username, secret=secret.rstrip("\0")) if username else None
     if members.values.get("username"):
-        secret = members.optional_string("password") or ""
-        return Credential(username=members.string("username"), secret=secret)
+        secret = _text(members, "password") if members.values.get("password") else ""
+        return Credential(username=_text(members, "username"), secret=secret)
     return None
+
+
+def _decoded(text: str) -> str | None:
+    """Not an error, which would hold what it could not read."""
+    try:
+        return b64decode(text, validate=True).decode()
+    except ValueError:
+        return None
+
+
+def _text(members: Members, name: str) -> str:
+    """A member that no error may show."""
+    value = members.values.get(name)
+    if not isinstance(value, str) or not value:
+        raise CREDENTIALS_UNUSABLE(f"{members.what}.{name} is no text")
+    return value

@@ -132,8 +132,8 @@ class Authority:
             )
         except FormatError as error:
             raise REGISTRY_MALFORMED(f"token service: {error.message}") from error
-        token = members.optional_string("token") or members.string("access_token")
-        if not _TOKEN.fullmatch(token):
+        token = members.values.get("token") or members.values.get("access_token")
+        if not isinstance(token, str) or not _TOKEN.fullmatch(token):
             raise REGISTRY_MALFORMED("token service gives something that is no token")
         seconds = _LEAST_SECONDS
         if "expires_in" in members:

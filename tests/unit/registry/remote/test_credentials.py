@@ -204,3 +204,40 @@ def test_a_helper_that_does_not_end_is_ended_with_its_children(
 
 def test_a_credential_does_not_show_its_secret() -> None:
     assert WORD not in repr(FOUND)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"username": "user", "password": 20260101},
+        {"identitytoken": 20260101},
+        {"auth": 20260101},
+        {"auth": b64encode(b"user:20260101\xff").decode()},
+    ],
+    ids=["password", "token", "auth", "no-text"],
+)
+def test_no_error_shows_what_a_file_holds(config: Config, entry: dict[str, object]) -> None:
+    with pytest.raises(MinisealError) as error:
+        found(config(auths={HOST: entry}))
+
+    chain: BaseException | None = error.value
+    while chain is not None:
+        assert "20260101" not in f"{chain} {chain!r}"
+        chain = chain.__cause__ or chain.__context__
+
+
+def test_no_error_shows_what_a_helper_says(config: Config, helper: Install) -> None:
+    helper('echo \'{"Username":"user","Secret":20260101}\'')
+
+    with pytest.raises(MinisealError) as error:
+        found(config(credsStore="test"))
+
+    assert error.value.code == "credentials-unusable"
+    assert "20260101" not in str(error.value)
+
+
+@pytest.mark.parametrize("members", [{"credsStore": ""}, {"credHelpers": {HOST: ""}}])
+def test_a_helper_without_a_name_is_none(config: Config, members: dict[str, object]) -> None:
+    path = config(**{"credsStore": "no-such-helper"} | members, auths={HOST: auth("user:hush")})
+
+    assert found(path) == FOUND
