@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from kit.called import called_names
 from kit.commands import Run
 from kit.pages import blocks, misses, run_page
 from miniseal.pipeline.engines.dagger.engine import ISOLATION
@@ -310,6 +309,17 @@ def test_the_build_types_page_has_every_parameter(bench: Path) -> None:
 
     assert {"entry", "isolation"} <= names
     assert _unmentioned(names, "build-types/mini-program-v1.md") == set()
+
+
+def test_the_page_of_the_workflows_build_type_has_every_parameter() -> None:
+    from kit.workflow_runs import Run as WorkflowRun  # like the next, needs an extra
+    from miniseal.pipeline.steps.workflow import Workflow
+
+    run = Workflow.of(WorkflowRun().signer().identity, {})
+    names = set(_keys({"workflow": run.external, "github": run.internal}))
+
+    assert {"path", "runner_environment"} <= names
+    assert _unmentioned(names, "build-types/github-workflow-v1.md") == set()
 
 
 def _statement(data: bytes) -> dict[str, Any]:

@@ -146,13 +146,16 @@ def _source(uri: str | None = f"git+{CALLER}@refs/tags/v2.0.0", **digest: str) -
 
 ELSEWHERE = {
     "another-repository": _source("git+https://github.com/acme/other@refs/tags/v2.0.0"),
-    "another-case": _source(f"git+{CALLER.replace('tip', 'Tip')}"),
+    "another-case": _source(f"git+{CALLER.replace('tip', 'Tip')}@refs/tags/v2.0.0"),
     "another-ref": _source(f"git+{CALLER}@refs/tags/v1.0.0"),
     "another-commit": _source(gitCommit="7" * 40),
     "a-longer-commit": _source(gitCommit=f"{COMMIT}0"),
+    "no-ref": _source(f"git+{CALLER}"),
     "no-commit": _source(sha256="1" * 64),
     "no-repository": _source(None),
-    "a-commit-that-is-no-text": Run(source={"uri": f"git+{CALLER}", "digest": {"gitCommit": 5}}),
+    "a-commit-that-is-no-text": Run(
+        source={"uri": f"git+{CALLER}@refs/tags/v2.0.0", "digest": {"gitCommit": 5}}
+    ),
     "no-source": Run(source={}),
     "a-certificate-without-a-commit": Run(claims={"13": None}),
     "a-certificate-without-a-repository": Run(claims={"12": None}),
@@ -173,7 +176,8 @@ def test_what_a_caller_ran_for_is_in_no_policys_hand(scene: Scene) -> None:
     """A caller that the policy pins, whose run was for a repository that it does not name."""
     other = "https://github.com/acme/other"
     Run(
-        claims={"12": other}, source={"uri": f"git+{other}", "digest": {"gitCommit": COMMIT}}
+        claims={"12": other},
+        source={"uri": f"git+{other}@refs/tags/v2.0.0", "digest": {"gitCommit": COMMIT}},
     ).release(scene)
 
     assert install_code(scene) == "source-mismatch"

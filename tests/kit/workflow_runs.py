@@ -31,6 +31,7 @@ CLAIMS = {
     "14": "refs/tags/v2.0.0",
     "15": "1001",
     "17": "2002",
+    "18": f"{CALLER}/.github/workflows/release.yml@refs/tags/v2.0.0",
     "20": "push",
     "21": f"{CALLER}/actions/runs/7/attempts/1",
 }

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from miniseal.attestations import KeyIdentity, KeylessIdentity
 from miniseal.formats.errors import Code, UsageError, VerificationError
 from miniseal.formats.predicates.resource import Resource
+from miniseal.verifier.checks.provenance import WORKFLOW_BUILD as BUILD_TYPE
 from miniseal.verifier.signatures.certificate import CertificateIdentity
 
 __all__ = ["BUILD_TYPE", "WORKFLOW_SOURCE", "WORKFLOW_UNKNOWN", "Workflow"]
-
-BUILD_TYPE = "https://miniseal.dev/build-types/github-workflow@v1"
 
 WORKFLOW_UNKNOWN = Code(
     "workflow-unknown",

@@ -132,7 +132,7 @@ def _check_certified(evidence: Evidence[Provenance]) -> None:
     for what, said, shown in (
         ("repository", repository, certificate.source_repository),
         ("commit", _commit_of(made), certificate.source_digest),
-        ("ref", ref or certificate.source_ref, certificate.source_ref),
+        ("ref", ref, certificate.source_ref),
     ):
         if said is None or said != shown:
             raise SOURCE_MISMATCH(
