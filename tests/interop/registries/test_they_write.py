@@ -6,16 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from kit.commands import Run
 from kit.exchange import Published, bare
 from kit.layouts import tags
 from kit.registry_clients import Clients
 from kit.registry_contents import content, publish
 from kit.registry_hosts import Host
-from miniseal.formats.oci import MANIFEST_LIMIT
+from miniseal.formats.oci import INDEX_TYPE, MANIFEST_LIMIT
 from miniseal.registry import LayoutStore
 from miniseal.registry.copy import Root, copy
 from miniseal.registry.remote import RegistryStore
 
+Command = Callable[..., Run]
 WASM = b"\0asm\1\0\0\0"
 KIND = "application/vnd.example.note"
 
@@ -64,6 +66,32 @@ def test_a_file_and_what_is_attached_to_it(
     assert WASM in content(store, package.digest).values()
     assert b"a note" in content(store, note.digest).values()
     assert json.loads(store.read(note, limit=MANIFEST_LIMIT))["artifactType"] == KIND
+
+
+@pytest.mark.parametrize("host", ["olareg", "distribution"], indirect=True)
+def test_an_index_that_is_attached_and_calls_itself_evidence(
+    command: Command,
+    store: RegistryStore,
+    host: Host,
+    tip: Published,
+    clients: Clients,
+) -> None:
+    source = LayoutStore(tip.layout)
+    package = source.resolve(tip.tag)
+    copy(source, store, [Root(descriptor=package, tags=(tip.tag,))])
+    reference = host.reference(store.repository, tip.tag)
+    bundle = source.referrers(package)[0].artifact_type or ""
+
+    clients.regctl(
+        *("index", "create", "--by-digest", "--subject", tip.tag, "--ref", reference),
+        *("--artifact-type", bundle, reference),
+    ).ok()
+
+    found = store.referrers(package)
+    assert [each.artifact_type for each in found if each.media_type == INDEX_TYPE] == [bundle]
+    assert len(found) == len(source.referrers(package)) + 1
+    words = ("--app", "com.example.tip", "--policy", tip.policy / "policy.toml")
+    command("verify", reference, *words).ok()
 
 
 class TestLayouts:
