@@ -118,7 +118,7 @@ def scan(wheel: Path, document: dict[str, Any], trivy: Path, database: str) -> V
     for place, each in scans.items():
         if each.secrets:
             raise SECRET_FOUND(f"{len(each.secrets)} possible secrets", found=f"{place}: {each}")
-    found = predicate_of(scanner, scans, started=started, finished=int(time.time()))
+    found = predicate_of(scanner.facts, scans, started=started, finished=int(time.time()))
     check_severity(found, FAIL_ON)
     return found
 

@@ -246,8 +246,12 @@ def twice(bundles: Path) -> None:
     shutil.copy(next(bundles.glob("*.vulns.*")), next(bundles.glob("*.checks.*")))
 
 
-@pytest.mark.parametrize("tamper", [lost, twice])
-def test_statements_that_are_missing_are_noticed(
+def one_more(bundles: Path) -> None:
+    shutil.copy(next(bundles.glob("*.vulns.*")), bundles / "other.sigstore.json")
+
+
+@pytest.mark.parametrize("tamper", [lost, twice, one_more])
+def test_anything_but_one_statement_of_each_kind_is_noticed(
     evidence: ModuleType, built: Path, bundles: Path, tamper: Callable[[Path], None]
 ) -> None:
     tamper(bundles)
