@@ -5,7 +5,8 @@ what the store serves is whole and readable by a host; it does not show that any
 it, which only the platform's own policy can. `policy_text` also starts a platform's policy.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from string import Template
 
 from miniseal.attestations import KeyIdentity, Signer
@@ -14,10 +15,11 @@ from miniseal.pipeline.steps.attest import BUILDER_DAGGER, BUILDER_ISOLATED, BUI
 from miniseal.verifier import Policy
 from miniseal.verifier.signatures.certificate import CertificateIdentity
 
-__all__ = ["policy_of", "policy_text"]
+__all__ = ["ROOT", "WorkflowSigner", "policy_of", "policy_text"]
 
 _KEY = "signer.pub"
-_ROOT = "trusted_root.json"
+ROOT = "trusted_root.json"
+"""The file, beside a policy, with the trusted root of its keyless signers."""
 _NEVER = "9999-12-31T00:00:00Z"
 
 _POLICY = Template("""\
@@ -82,6 +84,38 @@ interfaces = $interfaces
 """)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowSigner:
+    """A workflow that builds and signs, for one repository that calls it.
+
+    Attributes:
+        issuer: of its tokens.
+        workflow: its URI with the ref, as certificates have it: who builds as well as who signs.
+        repository_id: the number of the calling repository.
+        owner_id: the number of its owner.
+        ref: a pattern of the refs that may be released.
+    """
+
+    issuer: str
+    workflow: str
+    repository_id: str
+    owner_id: str
+    ref: str
+
+    def to_toml(self) -> str:
+        """The tables of the signer."""
+        return _signer_of(
+            {
+                "issuer": self.issuer,
+                "identity": self.workflow,
+                "source_repository_id": self.repository_id,
+                "source_owner_id": self.owner_id,
+                "source_ref": self.ref,
+                "runner_environment": "github-hosted",
+            }
+        )
+
+
 def policy_of(project: Project, signer: Signer) -> Policy:
     """The policy of this project, trusting this signer, whatever built it.
 
@@ -93,7 +127,7 @@ def policy_of(project: Project, signer: Signer) -> Policy:
         who, files = _WITH_KEY.substitute(file=_quote(_KEY)), {_KEY: identity.public_pem}
     else:
         named = CertificateIdentity.from_der(identity.certificate)
-        who, files = _keyless(named), {_ROOT: identity.trusted_root}
+        who, files = _keyless(named), {ROOT: identity.trusted_root}
         if named.build_signer_uri is not None:
             builders[named.build_signer_uri] = 1
     text = _text(
@@ -107,7 +141,7 @@ def policy_of(project: Project, signer: Signer) -> Policy:
     return Policy.from_toml(text.encode("utf-8"), files.__getitem__)
 
 
-def policy_text(project: Project, *, key: str, expires: str) -> str:
+def policy_text(project: Project, *, signer: str | WorkflowSigner, expires: str) -> str:
     """A platform's first policy.toml: it admits this project, built isolated and rebuilt.
 
     What the project says in `[scan]` it takes over, and it believes the publisher's VEX where the
@@ -115,7 +149,8 @@ def policy_text(project: Project, *, key: str, expires: str) -> str:
 
     Args:
         project: what it is for.
-        key: the public key's file, beside the policy.
+        signer: the public key's file, beside the policy, or a workflow, whose builds are isolated
+            from what signs (SLSA Build L3); its trusted root is then in `ROOT` beside the policy.
         expires: RFC 3339.
     """
     checks = ["coverage", "misconfiguration", "rebuild", "secrets"]
@@ -123,9 +158,13 @@ def policy_text(project: Project, *, key: str, expires: str) -> str:
     checks += ["program"] if _has_tests(project) else []
     return _text(
         project,
-        signer=_WITH_KEY.substitute(file=_quote(key)),
+        signer=_WITH_KEY.substitute(file=_quote(signer))
+        if isinstance(signer, str)
+        else signer.to_toml(),
         expires=expires,
-        builders={BUILDER_ISOLATED: 1, BUILDER_DAGGER: 1},
+        builders={BUILDER_ISOLATED: 1, BUILDER_DAGGER: 1}
+        if isinstance(signer, str)
+        else {signer.workflow: 3},
         executable=(),
         checks=checks,
     )
@@ -139,8 +178,12 @@ def _keyless(named: CertificateIdentity) -> str:
         "source_repository_id": named.source_repository_id,
         "source_owner_id": named.source_owner_id,
     }
-    lines = (f"{name} = {_quote(value)}" for name, value in members.items() if value is not None)
-    return _KEYLESS.substitute(file=_quote(_ROOT), members="\n".join(lines))
+    return _signer_of({name: value for name, value in members.items() if value is not None})
+
+
+def _signer_of(members: Mapping[str, str]) -> str:
+    lines = (f"{name} = {_quote(value)}" for name, value in members.items())
+    return _KEYLESS.substitute(file=_quote(ROOT), members="\n".join(lines))
 
 
 def _has_tests(project: Project) -> bool:

@@ -9,7 +9,7 @@ from kit.fakesigstore import FakeSigstore
 from kit.identities import Known
 from miniseal.attestations import FileSigner, generate_key
 from miniseal.packager import Project
-from miniseal.pipeline.selfpolicy import policy_of, policy_text
+from miniseal.pipeline.selfpolicy import WorkflowSigner, policy_of, policy_text
 from miniseal.pipeline.steps.attest import BUILDER_DAGGER, BUILDER_ISOLATED, BUILDER_UNSAFE
 from miniseal.verifier import Policy
 from miniseal.verifier.signatures.identity import matches
@@ -26,7 +26,7 @@ def signer(tmp_path: Path) -> FileSigner:
 @pytest.mark.parametrize("name", ALL)
 def test_the_first_policy_of_every_example_reads(name: str, signer: FileSigner) -> None:
     project = Project.load(EXAMPLES / name)
-    text = policy_text(project, key="a.pub", expires="2027-01-01T00:00:00Z")
+    text = policy_text(project, signer="a.pub", expires="2027-01-01T00:00:00Z")
 
     policy = Policy.from_toml(text.encode(), lambda _: signer.public_pem)
 
@@ -48,7 +48,7 @@ def test_what_a_project_says_of_its_scan_gets_into_both_policies(
     own: bool, signer: FileSigner
 ) -> None:
     project = scanned(deny_licenses=("GPL-*",), ignore_unfixed=True, vex=("vex/openvex.json",))
-    text = policy_text(project, key="a.pub", expires="2027-01-01T00:00:00Z")
+    text = policy_text(project, signer="a.pub", expires="2027-01-01T00:00:00Z")
     policy = (
         policy_of(project, signer)
         if own
@@ -115,3 +115,29 @@ class TestKeyless:
 
         assert policy.trusted_root is not None
         assert json.loads(policy.trusted_root) == stack.trusted_root()
+
+
+def test_a_first_policy_for_a_workflow_admits_its_builds_alone() -> None:
+    workflow = "https://github.com/acme/ci/.github/workflows/release.yml@refs/tags/v1.0.0"
+    signer = WorkflowSigner(
+        issuer="https://token.actions.githubusercontent.com",
+        workflow=workflow,
+        repository_id="1001",
+        owner_id="2002",
+        ref="refs/tags/*",
+    )
+    root = json.dumps(FakeSigstore().trusted_root()).encode()
+
+    text = policy_text(
+        Project.load(EXAMPLES / "tip"), signer=signer, expires="2027-01-01T00:00:00Z"
+    )
+
+    policy = Policy.from_toml(text.encode(), lambda _: root)
+    (builder,) = policy.document.builder
+    publisher = policy.document.signer["publisher"]
+    require = policy.namespace("com.example.tip").require
+    assert (builder.id, builder.level, builder.signers) == (workflow, 3, ("publisher",))
+    assert (publisher.identity, publisher.runner_environment) == (workflow, "github-hosted")
+    assert (publisher.source_repository_id, publisher.source_owner_id) == ("1001", "2002")
+    assert require.provenance is not None
+    assert require.provenance.min_level == 3

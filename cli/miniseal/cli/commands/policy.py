@@ -1,7 +1,9 @@
 """`miniseal policy`: what a policy demands, and how it gets to hosts as one signed file."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +17,9 @@ from miniseal.verifier.policy.advice import warnings
 from miniseal.verifier.policy.explain import Section, explain
 from miniseal.verifier.policy.values import POLICY_INVALID
 from miniseal.verifier.signatures.keys import PublicKey
+
+if TYPE_CHECKING:
+    from miniseal.pipeline.selfpolicy import WorkflowSigner
 
 __all__ = ["command"]
 
@@ -58,7 +63,31 @@ def _shown(section: Section) -> tuple[str, ...]:
 
 @command.command("init", cls=Verb, extra="pipeline")
 @click.argument("project", default=".", type=click.Path(path_type=Path))
-@click.option("--key", required=True, type=click.Path(path_type=Path), help="The publisher's .pub.")
+@click.option("--key", type=click.Path(path_type=Path), help="The publisher's .pub.")
+@click.option(
+    "--workflow",
+    metavar="URI@REF",
+    help="In place of a key: the workflow that builds and signs, on GitHub's own runners.",
+)
+@click.option("--source-repository-id", help="With --workflow: the calling repository's number.")
+@click.option("--source-owner-id", help="With --workflow: the number of its owner.")
+@click.option(
+    "--source-ref",
+    default="refs/tags/*",
+    show_default=True,
+    help="With --workflow: what may be released.",
+)
+@click.option(
+    "--issuer",
+    default="https://token.actions.githubusercontent.com",
+    show_default=True,
+    help="With --workflow: of its tokens.",
+)
+@click.option(
+    "--trusted-root",
+    type=click.Path(path_type=Path),
+    help="With --workflow: the trusted root of the Sigstore that it signs with.",
+)
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), help="The policy's file."
 )
@@ -69,26 +98,59 @@ def _shown(section: Section) -> tuple[str, ...]:
     type=click.IntRange(1, 3650),
     help="Until the policy expires.",
 )
-def init(project: Path, key: Path, output: Path, days: int) -> Outcome:
-    """Start a policy that admits PROJECT when KEY signed it; the key is copied beside it."""
+def init(
+    project: Path,
+    key: Path | None,
+    trusted_root: Path | None,
+    output: Path,
+    days: int,
+    **workflow: str | None,
+) -> Outcome:
+    """Start a policy that admits PROJECT when KEY, or a workflow, signed it.
+
+    The key, or the trusted root, is copied beside it.
+    """
     from miniseal.packager import Project  # needs the extra `pipeline`
-    from miniseal.pipeline.selfpolicy import policy_text
+    from miniseal.pipeline.selfpolicy import ROOT, policy_text
 
     if output.exists():
         raise FILE_UNUSABLE(f"{output} exists already")
     expires = times.to_text(int(time.time()) + days * 86400)
-    text = policy_text(Project.load(project), key="publisher.pub", expires=expires).encode()
-    public = read_file(key)
+    signer = _workflow(workflow, key, trusted_root)
+    name, source = (ROOT, trusted_root) if signer else ("publisher.pub", key)
+    text = policy_text(Project.load(project), signer=signer or name, expires=expires).encode()
+    data = read_file(source) if source else b""
     # before anything is written: a private key given by mistake must not be copied
-    Policy.from_toml(text, lambda _: public)
-    copy = output.parent / "publisher.pub"
-    if copy.exists() and read_file(copy) != public:
-        raise FILE_UNUSABLE(f"{copy} exists already, with another key")
-    write_file(copy, public)
+    Policy.from_toml(text, lambda _: data)
+    copy = output.parent / name
+    if copy.exists() and read_file(copy) != data:
+        raise FILE_UNUSABLE(f"{copy} exists already, with other content")
+    write_file(copy, data)
     write_file(output, text)
     return Outcome(
         result={"policy": str(output), "expires": expires},
         lines=(f"wrote {output}: read it, and demand what your platform needs",),
+    )
+
+
+def _workflow(
+    given: Mapping[str, str | None], key: Path | None, trusted_root: Path | None
+) -> "WorkflowSigner | None":
+    """The workflow that the options name, or None where they name a key."""
+    from miniseal.pipeline.selfpolicy import WorkflowSigner  # as in `init`
+
+    workflow, repository = given["workflow"], given["source_repository_id"]
+    owner, issuer, ref = given["source_owner_id"], given["issuer"], given["source_ref"]
+    if (key is None) == (workflow is None):
+        raise click.UsageError("give --key or --workflow")
+    if workflow is None:
+        return None
+    if not (repository and owner and trusted_root and issuer and ref):
+        raise click.UsageError(
+            "--workflow needs --source-repository-id, --source-owner-id and --trusted-root"
+        )
+    return WorkflowSigner(
+        issuer=issuer, workflow=workflow, repository_id=repository, owner_id=owner, ref=ref
     )
 
 
