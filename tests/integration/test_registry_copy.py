@@ -1,6 +1,9 @@
 """Copies between registries, layouts and archives, by a small registry that may lie."""
 
 import json
+import re
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,7 @@ import pytest
 
 from kit.evilregistry import Asked, EvilRegistry, store_at
 from kit.hostile import call_miniseal
+from kit.terminal import Screen, run_in_terminal
 from miniseal.formats.errors import MinisealError
 from miniseal.formats.oci import (
     DOCKER_INDEX_TYPE,
@@ -21,6 +25,7 @@ from miniseal.formats.oci import (
     Index,
     Manifest,
 )
+from miniseal.pipeline.printable import size
 from miniseal.registry import LayoutStore, Store, attach
 from miniseal.registry.archive import ArchiveStore
 from miniseal.registry.copy import Copied, Root, copy
@@ -249,6 +254,40 @@ class TestCommands:
         ).ok()
         assert pulled["manifests"] == pushed["manifests"] == 9
         assert everything(ArchiveStore(tmp_path / "a.tar")) == everything(source)
+
+    def test_a_terminal_shows_how_far_it_is(
+        self, registry: EvilRegistry, source: LayoutStore, tmp_path: Path
+    ) -> None:
+        there = store_at(registry.host)
+        run(source, there)
+        whole = walk(there, [there.resolve(TAG)]).size
+        seen = threading.Event()
+
+        def slowly(asked: Asked) -> None:
+            """As long as nobody has seen a bar."""
+            data = registry.blobs[asked.path.rpartition("/")[2]]
+            asked.begin(200, {"Content-Length": str(len(data))})
+            for start in range(0, len(data), 20_000):
+                asked.send(data[start : start + 20_000])
+                seen.wait(0.1)
+
+        def look(_: int, screen: Screen) -> None:
+            if re.search(rf"blobs .* \d+% +[^ ]+ KiB of {re.escape(size(whole))}", screen.text):
+                seen.set()
+
+        registry.lie("GET", "/blobs/", slowly)
+        words = ("pull", f"{registry.host}/acme/tip:{TAG}", f"oci:{tmp_path / 'pulled'}")
+
+        code, screen = run_in_terminal(
+            [sys.executable, "-m", "miniseal.cli", *words], columns=100, act=look
+        )
+
+        assert code == 0
+        assert seen.is_set()
+        assert [line.split()[:2] for line in screen.text.splitlines()[:5]] == [
+            ["✓", name] for name in ("find", "blobs", "manifests", "check", "tag")
+        ]
+        assert everything(LayoutStore(tmp_path / "pulled")) == everything(source)
 
     def test_all_tags_are_mirrored(
         self, registry: EvilRegistry, source: LayoutStore, tmp_path: Path
