@@ -19,6 +19,8 @@ _PORTS = {"http": 80, "https": 443}
 _MOST_URL = 8192
 # Visible ASCII without what would end a line or a request target.
 _URL = re.compile(r"[\x21-\x7e]+")
+# Parsers disagree about other hosts: `a\.b` is `a` to some, and a name below `b` to others.
+_HOST = re.compile(r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?")
 _DOCKER_HUB = "docker.io"
 _DOCKER_HUB_API = "registry-1.docker.io"
 
@@ -55,7 +57,7 @@ class Origin:
             or parts.scheme not in _PORTS
             or not host
             or port == 0
-            or "@" in parts.netloc
+            or not _HOST.fullmatch(parts.netloc)
         ):
             raise _malformed(url)
         return cls(scheme=parts.scheme, host=host, port=port or _PORTS[parts.scheme])

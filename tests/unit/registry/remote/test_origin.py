@@ -1,4 +1,7 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from urllib3.util import parse_url
 
 from miniseal.formats.errors import MinisealError
 from miniseal.registry import Access
@@ -45,6 +48,12 @@ def test_a_registry_that_is_named_speaks_plain_http() -> None:
         "https://example.com/\r\nX: y",
         "https://[::/",
         "https://exämple.com/",
+        "https://evil.example\\.example.com/",
+        "https://evil.example\\@example.com/",
+        "https://evil.example%2eexample.com/",
+        "https://evil.example[::1]/",
+        "https://[::1]example.com/",
+        "https://[::1%25lo]/",
         "//example.com/",
         f"https://example.com/{'x' * 8192}",
     ],
@@ -185,3 +194,27 @@ def test_an_error_does_not_show_the_key_to_a_place(location: str) -> None:
         check_redirect(NAMED, "https://registry.example.com/v2/", location)
 
     assert "hush" not in str(error.value)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.text("ab.:/@\\#?[]%01~;", max_size=12))
+def test_who_is_checked_is_who_is_asked(rest: str) -> None:
+    url = f"https://{rest}"
+    try:
+        origin = Origin.of_url(url)
+    except MinisealError:
+        return
+    asked = parse_url(url)
+    assert origin.host == (asked.host or "").strip("[]")
+    assert origin.port == (asked.port or 443)
+
+
+@pytest.mark.parametrize(
+    "realm",
+    ["https://evil.example\\.example.com/token", "https://evil.example\\@registry.example.com/"],
+)
+def test_a_token_service_that_parsers_disagree_about_is_refused(realm: str) -> None:
+    with pytest.raises(MinisealError) as error:
+        check_realm(NAMED, realm, ())
+
+    assert error.value.code == "registry-malformed"
