@@ -8,6 +8,7 @@ it is used.
 import os
 from collections.abc import Iterator
 from itertools import count as count_from
+from sys import getsizeof
 from typing import NamedTuple
 
 from miniseal.formats.strictjson import TOO_LARGE
@@ -26,6 +27,8 @@ from miniseal.formats.tar import (
 __all__ = ["MOST_MEMBERS", "Member", "members"]
 
 MOST_MEMBERS = 250_000
+_MOST_NAMES = 64 * 1024 * 1024
+"""Bytes of memory: more than as many blobs have."""
 _MOST_PADDING = 1024 * 1024
 """Zeros after the end: tar fills up its last record."""
 
@@ -60,13 +63,17 @@ def members(fd: int, size: int, *, most: int = MOST_MEMBERS) -> dict[str, Member
 
     Raises:
         FormatError: `tar-malformed`, `tar-refused`, `tar-compressed`; `too-large`, it has more than
-            `most` members.
+            `most` members, or their names are too long.
         OSError: the operating system refused to read.
     """
     check_start(os.pread(fd, 8, 0))
     found: dict[str, Member] = {}
     folders: set[str] = set()
+    held = 0
     for path, is_folder, member in _walk(fd, size, most):
+        held += getsizeof(path)
+        if held > _MOST_NAMES:
+            raise TOO_LARGE("archive has too long names", expected=f"at most {_MOST_NAMES} bytes")
         if path in found or (path in folders and not is_folder):
             raise TAR_REFUSED("archive holds a name twice", found=repr(path)[:200])
         if is_folder:

@@ -179,3 +179,14 @@ def test_no_beginning_of_an_archive_is_one(contents: Contents) -> None:
             contents(whole[:size])
         assert error.value.code == "tar-malformed"
     assert contents(whole) == layout()
+
+
+def test_long_names_do_not_become_much_memory(contents: Contents) -> None:
+    # as text each takes four times the bytes that it has here
+    names = [f"{number}{'a' * 1_000_000}\U0001f600" for number in range(20)]
+    data = b"".join(member(b"x", name.encode(), b"L") + member(b"x") for name in names) + END
+
+    with pytest.raises(MinisealError) as error:
+        contents(data)
+
+    assert error.value.code == "too-large"
