@@ -255,6 +255,7 @@ class TestCommands:
         assert pulled["manifests"] == pushed["manifests"] == 9
         assert everything(ArchiveStore(tmp_path / "a.tar")) == everything(source)
 
+    @pytest.mark.parametrize("registry", [True], indirect=True)
     def test_a_terminal_shows_how_far_it_is(
         self, registry: EvilRegistry, source: LayoutStore, tmp_path: Path
     ) -> None:
