@@ -16,9 +16,9 @@ from typing import Protocol, TypeVar
 
 from miniseal.formats.errors import Code, EnvironmentalError, FormatError, VerificationError
 from miniseal.formats.oci import MANIFEST_LIMIT, Descriptor
-from miniseal.registry.archive import ArchiveStore
 from miniseal.registry.checked import checked
 from miniseal.registry.graph import Graph, walk
+from miniseal.registry.layout import LayoutStore
 from miniseal.registry.remote import RegistryStore
 from miniseal.registry.store import CONTENT_MISSING, TAG_EXISTS, Content, Store, check_tag
 
@@ -123,8 +123,7 @@ def copy(
             raise.
     """
     watched = watch or _Silent()
-    whole = target.batch() if isinstance(target, ArchiveStore) else nullcontext()
-    with whole:
+    with _batch(source), _batch(target):
         if not force:
             _check_tags(target, roots)
         with watched.stage("find", None) as done:
@@ -222,6 +221,10 @@ class _Blobs:
         self._target.put_stream(blob, content)
         if not self._target.has(blob):
             raise COPY_INCOMPLETE("the target lacks a blob that it took", found=blob.digest)
+
+
+def _batch(store: Store) -> AbstractContextManager[None]:
+    return store.batch() if isinstance(store, LayoutStore) else nullcontext()
 
 
 def _mounting(source: Store, target: Store) -> Callable[[Descriptor], bool] | None:

@@ -10,14 +10,22 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import BinaryIO, Self
 
 from miniseal.formats.errors import Code, EnvironmentalError, FormatError
 
-__all__ = ["LAYOUT_MALFORMED", "STORAGE_FAILED", "TEMPORARY", "Folder", "storage"]
+__all__ = [
+    "LAYOUT_MALFORMED",
+    "STORAGE_FAILED",
+    "TEMPORARY",
+    "Folder",
+    "Prepared",
+    "storage",
+]
 
 LAYOUT_MALFORMED = Code(
     "layout-malformed",
@@ -40,8 +48,26 @@ TEMPORARY = ".miniseal-"
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_SYNCS = 4
 # What opening a symlink, a socket, or a file in place of a folder (or the reverse) answers.
 _WRONG_KIND = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A file that is written under another name, and open.
+
+    Attributes:
+        name: that it is to have.
+        temporary: that it has.
+        fd: its descriptor.
+        size: in bytes.
+    """
+
+    name: str
+    temporary: str
+    fd: int
+    size: int
 
 
 @contextmanager
@@ -90,6 +116,10 @@ class Folder:
         trace: TracebackType | None,
     ) -> None:
         """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Let go of it."""
         os.close(self.fd)
 
     def child(self, name: str, *, create: bool = False) -> "Folder":
@@ -124,6 +154,11 @@ class Folder:
                 raise _wrong_kind(path)
             yield file, status.st_size
 
+    def size(self, name: str) -> int:
+        """The size of a regular file in bytes; raises as `file`."""
+        with self.file(name) as (_, size):
+            return size
+
     def write(self, name: str, data: bytes, *, mode: int = 0o666) -> None:
         """Put a file there, whole or not at all, and on the disk when this returns.
 
@@ -138,20 +173,57 @@ class Folder:
         Raises:
             EnvironmentalError: `storage-failed`.
         """
-        temporary = f"{TEMPORARY}{secrets.token_hex(8)}"
+        self.place([self.prepare(name, chunks, mode=mode)])
+
+    def prepare(self, name: str, chunks: Iterable[bytes], *, mode: int = 0o666) -> Prepared:
+        """Write a file that is not at its place yet, nor surely on the disk; for `place` alone.
+
+        Raises:
+            EnvironmentalError: `storage-failed`.
+        """
+        temporary, size = f"{TEMPORARY}{secrets.token_hex(8)}", 0
         with storage(f"write {name} in {self.path}"):
+            fd = os.open(temporary, _CREATE, mode, dir_fd=self.fd)
             try:
-                with os.fdopen(os.open(temporary, _CREATE, mode, dir_fd=self.fd), "wb") as file:
-                    for chunk in chunks:
-                        file.write(chunk)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.rename(temporary, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+                for chunk in chunks:
+                    size += len(chunk)
+                    left = memoryview(chunk)
+                    while left:
+                        left = left[os.write(fd, left) :]
             except BaseException:
-                with suppress(OSError):
-                    os.unlink(temporary, dir_fd=self.fd)
+                self.drop(Prepared(name=name, temporary=temporary, fd=fd, size=size))
+                raise
+        return Prepared(name=name, temporary=temporary, fd=fd, size=size)
+
+    def place(self, files: Sequence[Prepared]) -> None:
+        """Put files at their places, on the disk; after an error some are there, none is left over.
+
+        Every file is synced before the first is renamed, the folder after the last. Several are
+        synced at a time: a disk that waits for one waits for others alike.
+
+        Raises:
+            EnvironmentalError: `storage-failed`.
+        """
+        left = list(files)
+        with storage(f"write {', '.join([each.name for each in files][:2])} in {self.path}"):
+            try:
+                _sync([each.fd for each in files])
+                while left:
+                    done = left[-1]
+                    os.rename(done.temporary, done.name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+                    os.close(left.pop().fd)
+            except BaseException:
+                for each in left:
+                    self.drop(each)
                 raise
             os.fsync(self.fd)
+
+    def drop(self, file: Prepared) -> None:
+        """Remove a file that was prepared, in place of putting it to its place."""
+        with suppress(OSError):
+            os.close(file.fd)
+        with suppress(OSError):
+            os.unlink(file.temporary, dir_fd=self.fd)
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there.
@@ -199,6 +271,17 @@ def _reading(path: str) -> Generator[None]:
         if error.errno in _WRONG_KIND:
             raise _wrong_kind(path) from error
         raise _failed(f"read {path}", error) from error
+
+
+def _sync(fds: Sequence[int]) -> None:
+    if len(fds) == 1:
+        os.fsync(fds[0])
+        return
+    from concurrent.futures import ThreadPoolExecutor  # few writers have several
+
+    with ThreadPoolExecutor(_SYNCS) as pool:
+        for _ in pool.map(os.fsync, fds):
+            pass
 
 
 def _failed(doing: str, error: OSError) -> Exception:

@@ -18,6 +18,7 @@ from miniseal.formats.strictjson import TOO_LARGE, canonical, loads
 from miniseal.registry.checked import CHUNK, checked
 from miniseal.registry.files import LAYOUT_MALFORMED, TEMPORARY, Folder, storage
 from miniseal.registry.index import INDEX_LIMIT, LayoutIndex
+from miniseal.registry.kept import Kept
 from miniseal.registry.lock import LOCK
 from miniseal.registry.store import CONTENT_MISSING
 
@@ -65,12 +66,19 @@ class Place(Protocol):
         """Open a file for reading; gives it and its size. `FileNotFoundError` if there is none."""
         ...
 
+    def size(self, name: str) -> int:
+        """The size of a file in bytes. `FileNotFoundError` if there is none."""
+        ...
+
     def write(self, name: str, data: bytes) -> None:
-        """Put a file there, whole or not at all."""
+        """Put a file there, whole or not at all, after all that was written in chunks."""
         ...
 
     def write_chunks(self, name: str, chunks: Iterable[bytes]) -> None:
-        """As `write`, for what comes in chunks; what they raise leaves nothing behind."""
+        """Put a file there, in chunks; what they raise leaves nothing behind.
+
+        It may wait to be there for others until another file is written whole.
+        """
         ...
 
     def remove(self, name: str) -> None:
@@ -129,11 +137,26 @@ class LayoutFolder:
             FormatError: `layout-malformed`.
             EnvironmentalError: `content-missing`, `storage-failed`.
         """
-        try:
-            root = Folder(path)
-        except FileNotFoundError as error:
-            raise CONTENT_MISSING(f"no OCI layout in {path}") from error
-        with root:
+        with ExitStack() as stack:
+            try:
+                root = stack.enter_context(Folder(path))
+            except FileNotFoundError as error:
+                raise CONTENT_MISSING(f"no OCI layout in {path}") from error
+            yield cls(root, memory)
+
+    @classmethod
+    @contextmanager
+    def keep(cls, path: str, memory: Memory) -> "Generator[LayoutFolder]":
+        """As `open`, for several threads: what is written in chunks may wait to be on the disk.
+
+        Raises:
+            FormatError, EnvironmentalError: as `open`; `storage-failed` also at the end.
+        """
+        with ExitStack() as stack:
+            try:
+                root = stack.enter_context(Kept.open(path))
+            except FileNotFoundError as error:
+                raise CONTENT_MISSING(f"no OCI layout in {path}") from error
             yield cls(root, memory)
 
     def index(self) -> LayoutIndex:
@@ -173,8 +196,8 @@ class LayoutFolder:
         """
         name = _name(digest)
         try:
-            with self._blobs() as blobs, blobs.file(name) as (_, size):
-                return size
+            with self._blobs() as blobs:
+                return blobs.size(name)
         except (FileNotFoundError, FormatError):
             return None
 
@@ -232,7 +255,8 @@ class LayoutFolder:
             EnvironmentalError: `storage-failed`.
         """
         if not self.is_whole(descriptor):
-            self.write_chunks(descriptor, (data,))
+            with self._made() as blobs:
+                blobs.write(_name(descriptor.digest), data)
 
     def write_chunks(self, descriptor: Descriptor, chunks: Iterable[bytes]) -> None:
         """Store the content of a descriptor; whoever gives the chunks has checked it.
@@ -241,11 +265,8 @@ class LayoutFolder:
             FormatError: `layout-malformed`, `digest-malformed`.
             EnvironmentalError: `storage-failed`.
         """
-        with (
-            self._root.child("blobs", create=True) as blobs,
-            blobs.child("sha256", create=True) as content,
-        ):
-            content.write_chunks(_name(descriptor.digest), chunks)
+        with self._made() as blobs:
+            blobs.write_chunks(_name(descriptor.digest), chunks)
 
     def digests(self) -> Iterator[tuple[str, int]]:
         """The blobs that could be read, and their sizes.
@@ -286,6 +307,8 @@ class LayoutFolder:
 
     def is_whole(self, descriptor: Descriptor) -> bool:
         """Whether the content of a descriptor is there, and is what it should be."""
+        if self.size(descriptor.digest) != descriptor.size:
+            return False
         try:
             with self.stream(descriptor) as chunks:
                 for _ in chunks:
@@ -293,6 +316,14 @@ class LayoutFolder:
         except MinisealError:
             return False
         return True
+
+    @contextmanager
+    def _made(self) -> Generator[Place]:
+        with (
+            self._root.child("blobs", create=True) as blobs,
+            blobs.child("sha256", create=True) as content,
+        ):
+            yield content
 
     @contextmanager
     def _blobs(self) -> Generator[Place]:

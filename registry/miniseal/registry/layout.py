@@ -5,10 +5,13 @@ changed under it, readers take none. What a writer was told is done, is on the d
 read the layout meanwhile; those that write (oras, regctl, skopeo) take no lock, so they may not.
 """
 
+import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from miniseal.formats.digest import check_digest
 from miniseal.formats.errors import EnvironmentalError
@@ -30,7 +33,6 @@ from miniseal.registry.store import (
 )
 
 __all__ = ["LayoutStore"]
-
 
 
 class LayoutStore:
@@ -60,6 +62,27 @@ class LayoutStore:
         self._clock = clock
         self._swept = False
         self._memory = Memory()
+        self._kept: _Kept | None = None
+
+    @contextmanager
+    def batch(self) -> Generator[None]:
+        """Keep the layout open for the block, for several threads that read and write much.
+
+        What `put_stream` stores reaches the disk a group at a time: before a manifest or a tag
+        does, and at the end of the block.
+
+        Raises:
+            EnvironmentalError: `storage-failed`.
+        """
+        if self._kept is not None:
+            yield
+            return
+        with _Kept(self._path, self._memory) as kept:
+            self._kept = kept
+            try:
+                yield
+            finally:
+                self._kept = None
 
     def resolve(self, name: str) -> Descriptor:
         """The manifest that a tag or a digest names.
@@ -148,7 +171,7 @@ class LayoutStore:
         return descriptor
 
     def referrers(self, subject: Descriptor) -> tuple[Descriptor, ...]:
-        """The image manifests whose subject has the digest of `subject`, by digest.
+        """The manifests and indexes whose subject has the digest of `subject`, by digest.
 
         Each is read and its subject compared; type and annotations are the manifest's own, not the
         list's. An entry whose manifest is missing, damaged or somebody else's is left out; a list
@@ -254,6 +277,8 @@ class LayoutStore:
 
     def _reading(self) -> AbstractContextManager[LayoutFolder]:
         """The layout for the block; `content-missing` if there is none."""
+        if self._kept is not None:
+            return nullcontext(self._kept.folder())
         return LayoutFolder.open(self._path, self._memory)
 
     @contextmanager
@@ -279,6 +304,35 @@ class LayoutStore:
                 folder.sweep(self._clock())
                 self._swept = True
             yield folder
+
+
+class _Kept:
+    """A layout that is opened once, as soon as there is one; use it in a `with`."""
+
+    def __init__(self, path: str, memory: Memory) -> None:
+        self._path = path
+        self._memory = memory
+        self._lock = threading.Lock()
+        self._stack = ExitStack()
+        self._folder: LayoutFolder | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def folder(self) -> LayoutFolder:
+        with self._lock:
+            if self._folder is None:
+                opened = LayoutFolder.keep(self._path, self._memory)
+                self._folder = self._stack.enter_context(opened)
+            return self._folder
 
 
 def _write(folder: LayoutFolder, before: LayoutIndex, after: LayoutIndex) -> None:

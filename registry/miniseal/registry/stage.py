@@ -174,6 +174,11 @@ class ArchivePlace:
         with storage(f"read {self.path}/{name}"):
             yield cast("BinaryIO", _Window(self._fd, member)), member.size
 
+    def size(self, name: str) -> int:
+        """The size of a file in bytes; raises as `file`."""
+        with self.file(name) as (_, size):
+            return size
+
     def write(self, name: str, data: bytes) -> None:
         """Stage a file.
 
