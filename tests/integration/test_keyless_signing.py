@@ -24,6 +24,7 @@ from kit.commands import Run, run_miniseal
 from kit.layouts import attached, tags
 from kit.sigstore import PrivateSigstore
 from miniseal.attestations import KeylessSigner, sign_statement
+from miniseal.attestations.signers.token import Tokens
 from miniseal.formats.errors import EnvironmentalError, UsageError
 from miniseal.formats.statement import Statement, Subject
 from miniseal.verifier.signatures.certificate import CertificateIdentity
@@ -148,6 +149,50 @@ class TestTokens:
 
         assert identity.subject == inside.identity("github")
         assert identity.source_repository_id == "77"
+
+    def test_a_bound_token_is_for_this_authority_alone(
+        self, inside: PrivateSigstore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name, value in inside.actions_environ().items():
+            monkeypatch.setenv(name, value)
+        config = inside.trust_config.read_bytes()
+
+        signer = KeylessSigner.open(trust_config=config, bound=True)
+
+        identity = CertificateIdentity.from_der(signer.identity.certificate)
+        assert identity.issuer == inside.issuer_url("bound")
+        assert KeylessVerifier(inside.trusted_root.read_bytes()).verify(
+            sign_statement(STATEMENT, signer)
+        )
+
+    def test_who_names_another_authority_gets_no_token_for_this_one(
+        self, inside: PrivateSigstore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The signer's own instance does not take what somebody else's authority was given."""
+        for name, value in inside.actions_environ().items():
+            monkeypatch.setenv(name, value)
+        sent: list[str] = []
+
+        def elsewhere(value: dict[str, Any]) -> None:
+            value["signingConfig"]["caUrls"][0]["url"] = "http://127.0.0.1:1/mallory"
+
+        def took(self: Tokens, text: str) -> Any:
+            sent.append(text)
+            return read(self, text)
+
+        read = Tokens._read
+        monkeypatch.setattr(Tokens, "_read", took)
+        KeylessSigner.open(trust_config=changed(inside, elsewhere), bound=True)
+        (token,) = sent
+
+        with pytest.raises(UsageError) as error:
+            KeylessSigner.open(trust_config=inside.trust_config.read_bytes(), token=token)
+        assert error.value.code == "token-invalid"
+        with pytest.raises(UsageError) as error:
+            KeylessSigner.open(
+                trust_config=inside.trust_config.read_bytes(), token=token, bound=True
+            )
+        assert error.value.code == "token-invalid"
 
     def test_gitlab_gives_its_own(
         self, inside: PrivateSigstore, monkeypatch: pytest.MonkeyPatch

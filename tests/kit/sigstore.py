@@ -158,7 +158,8 @@ class PrivateSigstore:
         (self.folder / "home").mkdir()
         (self.folder / "entries").mkdir()
         certificate = self._material.write(self.folder)
-        config = fulcio_config({kind: self.issuer.url(kind) for kind in IDENTITIES})
+        issuers = {kind: self.issuer.url(kind) for kind in IDENTITIES}
+        config = fulcio_config(issuers, authority=_url(_FULCIO))
         (self.folder / "fulcio.yaml").write_bytes(config)
         self._start_logs()
         self._start_authorities()

@@ -133,21 +133,26 @@ _SIGNS_CERTIFICATES = x509.KeyUsage(
 )
 
 
-def fulcio_config(issuers: dict[str, str]) -> bytes:
+def fulcio_config(issuers: dict[str, str], authority: str) -> bytes:
     """Which tokens Fulcio takes, and what of them goes into a certificate's extensions.
 
     Args:
-        issuers: the URLs of `email` and `github`.
+        issuers: the URLs of `email`, `github` and `bound`.
+        authority: Fulcio's own URL, for which tokens of `bound` have to be.
     """
     common = {"client-id": "sigstore", "contact": _OPERATOR, "description": "of the tests"}
     config = {
         "oidc-issuers": {
             issuers["email"]: {"issuer-url": issuers["email"], "type": "email", **common},
-            issuers["github"]: {
-                "issuer-url": issuers["github"],
-                "type": "ci-provider",
-                "ci-provider": "github-workflow",
-                **common,
+            **{
+                issuers[kind]: {
+                    "issuer-url": issuers[kind],
+                    "type": "ci-provider",
+                    "ci-provider": "github-workflow",
+                    **common,
+                    "client-id": audience,
+                }
+                for kind, audience in (("github", "sigstore"), ("bound", authority))
             },
         },
         "ci-issuer-metadata": {

@@ -1,7 +1,8 @@
 """An OIDC issuer for a private Sigstore: discovery, keys, and tokens with the claims a test wants.
 
-Two issuers in one: of people by e-mail address, and of GitHub Actions jobs. It also answers the two
-ways in which a client gets a token for itself: what Actions offers its jobs, and a browser's visit.
+Three issuers in one: of people by e-mail address, of GitHub Actions jobs, and of such jobs whose
+tokens are for one certificate authority alone. It also answers the two ways in which a client gets
+a token for itself: what Actions offers its jobs, and a browser's visit.
 """
 
 import base64
@@ -23,7 +24,11 @@ __all__ = ["EMAIL", "IDENTITIES", "WORKFLOW", "Issuer"]
 
 EMAIL = "dev@miniseal.test"
 WORKFLOW = "acme/app/.github/workflows/release.yml@refs/heads/main"
-IDENTITIES = {"email": EMAIL, "github": f"https://github.com/{WORKFLOW}"}
+IDENTITIES = {
+    "email": EMAIL,
+    "github": f"https://github.com/{WORKFLOW}",
+    "bound": f"https://github.com/{WORKFLOW}",
+}
 """What a certificate names whose token has no claims of its own."""
 
 _AUDIENCE = "sigstore"
@@ -159,11 +164,11 @@ class _Handler(BaseHTTPRequestHandler):
         match kind, rest:
             case "actions", []:
                 self._actions(query)
-            case "email" | "github", [".well-known", "openid-configuration"]:
+            case "email" | "github" | "bound", [".well-known", "openid-configuration"]:
                 self._answer(issuer.discovery(kind))
-            case "email" | "github", ["keys"]:
+            case "email" | "github" | "bound", ["keys"]:
                 self._answer(issuer.keys())
-            case "email" | "github", ["auth"]:
+            case "email" | "github" | "bound", ["auth"]:
                 code = issuer.code(issuer.token(kind))
                 back = urlencode({"code": code, "state": query["state"]})
                 self._answer({}, 302, {"Location": f"{query['redirect_uri']}?{back}"})
@@ -184,7 +189,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer({"message": "no permission"}, 403)
             return
         claims = json.loads(query["claims"]) | {"aud": query["audience"]}
-        self._answer({"value": self.server.issuer.token("github", **claims)})
+        kind = "github" if claims["aud"] == _AUDIENCE else "bound"
+        self._answer({"value": self.server.issuer.token(kind, **claims)})
 
     def _answer(
         self, value: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None

@@ -38,12 +38,14 @@ class Signing:
         keyless: sign with an identity instead.
         identity_token: an OIDC token, or a file that has it.
         trust_config: of a private Sigstore instance.
+        bound_token: ask for a token that no other instance takes.
     """
 
     key: str | None
     keyless: bool
     identity_token: str | None
     trust_config: Path | None
+    bound_token: bool = False
 
     @property
     def given(self) -> bool:
@@ -58,7 +60,7 @@ class Signing:
             EnvironmentalError: `extra-missing`, `signer-unavailable`.
         """
         if self.keyless:
-            return _keyless(self.identity_token, self.trust_config)
+            return _keyless(self)
         if self.key is None:
             raise click.UsageError("give --key or --keyless")
         return open_key(self.key)
@@ -89,6 +91,12 @@ _OPTIONS = (
         help="With --keyless: the ClientTrustConfig of a private Sigstore; the public instance by "
         "default [env: MINISEAL_TRUST_CONFIG].",
     ),
+    click.option(
+        "--bound-token",
+        is_flag=True,
+        help="With --trust-config: ask the CI system for a token whose audience is the URL of the "
+        "certificate authority, so that nobody there can use it elsewhere.",
+    ),
 )
 
 
@@ -117,9 +125,11 @@ def _checked(given: dict[str, Any]) -> Signing:
     if given["keyless"]:
         if given["key"] is not None and "key" in typed:
             raise click.UsageError("--key and --keyless exclude each other")
+        if given["bound_token"] and given["trust_config"] is None:
+            raise click.UsageError("--bound-token is for --trust-config")
         return Signing(**dict(given, key=None))
-    for name in ("identity_token", "trust_config"):
-        if given[name] is not None and name in typed:
+    for name in ("identity_token", "trust_config", "bound_token"):
+        if given[name] and name in typed:
             raise click.UsageError(f"--{name.replace('_', '-')} is for --keyless")
     return Signing(key=given["key"], keyless=False, identity_token=None, trust_config=None)
 
@@ -181,15 +191,16 @@ def _secret(what: str, *, twice: bool) -> str:
     return answer
 
 
-def _keyless(token: str | None, trust_config: Path | None) -> "Signer":
+def _keyless(given: Signing) -> "Signer":
     need("keyless")
     _quiet("sigstore")
     from miniseal.attestations import KeylessSigner  # needs the extra `keyless`
 
     return KeylessSigner.open(
-        trust_config=read_file(trust_config) if trust_config else None,
-        token=_token(token) if token else None,
+        trust_config=read_file(given.trust_config) if given.trust_config else None,
+        token=_token(given.identity_token) if given.identity_token else None,
         interactive=sys.stdin.isatty() and sys.stderr.isatty(),
+        bound=given.bound_token,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 import pytest
 
-from miniseal.attestations import FileSigner, generate_key
+from miniseal.attestations import FileSigner, KeylessSigner, generate_key
 from miniseal.cli.main import main
 from miniseal.cli.outcome import Outcome, Verb
 from miniseal.cli.signing import Signing, ask, new_password, open_key, signing_options
@@ -73,6 +73,24 @@ class TestOptions:
         assert (result["keyless"], result["key"]) == (True, None)
         assert (result["token"], result["config"]) == (TOKEN, "c.json")
 
+    @pytest.mark.parametrize("words", [(), ("--bound-token",)], ids=["any", "bound"])
+    def test_a_token_is_bound_where_that_is_asked_for(
+        self, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        asked: list[Any] = []
+        monkeypatch.setattr(KeylessSigner, "open", lambda **given: asked.append(given["bound"]))
+        (tmp_path / "c.json").touch()
+
+        @click.command("signs", cls=Verb)
+        @signing_options
+        def opens(signing: Signing) -> Outcome:
+            signing.signer()
+            return Outcome(result={})
+
+        main(["--keyless", "--trust-config", str(tmp_path / "c.json"), *words], opens)
+
+        assert asked == [bool(words)]
+
     def test_nothing_is_nobody(self, say: Say) -> None:
         assert say()["result"]["given"] is False
 
@@ -82,8 +100,10 @@ class TestOptions:
             (("--key", "k", "--keyless"), "--key and --keyless exclude each other"),
             (("--key", "k", "--identity-token", TOKEN), "--identity-token is for --keyless"),
             (("--trust-config", "c"), "--trust-config is for --keyless"),
+            (("--bound-token",), "--bound-token is for --keyless"),
+            (("--keyless", "--bound-token"), "--bound-token is for --trust-config"),
         ],
-        ids=["both", "token", "config"],
+        ids=["both", "token", "config", "bound", "bound to nobody"],
     )
     def test_options_that_do_not_go_together_are_refused(
         self, say: Say, words: tuple[str, ...], message: str

@@ -74,6 +74,7 @@ class KeylessSigner:
         trust_config: bytes | None = None,
         token: str | None = None,
         interactive: bool = False,
+        bound: bool = False,
     ) -> "KeylessSigner":
         """A signer whose token is at hand and valid; no certificate is asked for yet.
 
@@ -82,14 +83,22 @@ class KeylessSigner:
                 whose own is brought up to date by TUF.
             token: an OIDC token; None for the CI system's, or a login.
             interactive: whether somebody could log in with a browser.
+            bound: ask the CI system for a token that no other instance takes. Whoever a
+                configuration names as certificate authority gets the token, and could use one for
+                all of Sigstore elsewhere.
 
         Raises:
             UsageError: `token-invalid`, `token-missing`, `trust-config-invalid`.
             EnvironmentalError: `signer-unavailable`.
         """
-        tokens = Tokens(given=token, interactive=interactive)
-        first = tokens.first()
-        config = _public() if trust_config is None else _private(trust_config)
+        if bound:
+            config = _configured(trust_config)
+            tokens = Tokens(given=token, audience=_authority_url(config))
+            first = tokens.first()
+        else:
+            tokens = Tokens(given=token, interactive=interactive)
+            first = tokens.first()
+            config = _configured(trust_config)
         return cls(config, tokens, first or log_in(_login_url(config)))
 
     @property
@@ -190,6 +199,10 @@ def _opaque(data: bytes) -> "Statement":
     return statement
 
 
+def _configured(trust_config: bytes | None) -> "ClientTrustConfig":
+    return _public() if trust_config is None else _private(trust_config)
+
+
 def _public() -> "ClientTrustConfig":
     with asking(_PUBLIC):
         from sigstore.models import ClientTrustConfig  # takes long
@@ -205,6 +218,11 @@ def _private(data: bytes) -> "ClientTrustConfig":
         return ClientTrustConfig.from_json(data.decode("utf-8"))
     except (Error, ValueError) as error:
         raise _unusable(error) from error
+
+
+def _authority_url(config: "ClientTrustConfig") -> str:
+    """The certificate authority that will be asked, as the configuration spells it."""
+    return config.signing_config.get_fulcio().url
 
 
 def _login_url(config: "ClientTrustConfig") -> str:

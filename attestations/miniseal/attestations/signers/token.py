@@ -20,7 +20,8 @@ TOKEN_INVALID = Code(
     UsageError,
     meaning="an identity token is not one, is over, or is for somebody else",
     cause="a token from before a long build, or one whose audience is not `sigstore`",
-    remedy="get a new token for the audience `sigstore` and run the command again",
+    remedy="get a new token for the audience `sigstore`, or with --bound-token for the URL of the "
+    "certificate authority, and run the command again",
 )
 TOKEN_MISSING = Code(
     "token-missing",
@@ -39,10 +40,12 @@ class Tokens:
     Attributes:
         given: a token, or None for the CI system's.
         interactive: whether somebody could log in with a browser.
+        audience: whom the token is for.
     """
 
     given: str | None = None
     interactive: bool = False
+    audience: str = "sigstore"
 
     def first(self) -> "IdentityToken | None":
         """The token at hand; None where somebody has to log in.
@@ -51,7 +54,7 @@ class Tokens:
             UsageError: `token-invalid`, `token-missing`.
             EnvironmentalError: `signer-unavailable`.
         """
-        found = _ambient() if self.given is None else _read(self.given)
+        found = self._ambient() if self.given is None else self._read(self.given)
         if found is None and not self.interactive:
             raise TOKEN_MISSING("there is no identity token")
         return found
@@ -65,10 +68,28 @@ class Tokens:
         """
         if last.in_validity_period():
             return last
-        found = _ambient() if self.given is None else None
+        found = self._ambient() if self.given is None else None
         if found is None:
             raise TOKEN_INVALID("the identity token ended before everything was signed")
         return found
+
+    def _ambient(self) -> "IdentityToken | None":
+        from sigstore.oidc import detect_credential  # takes long
+
+        with asking("the CI system's identity"):
+            found = detect_credential(self.audience)
+        return None if found is None else self._read(found)
+
+    def _read(self, text: str) -> "IdentityToken":
+        from sigstore.oidc import IdentityError, IdentityToken  # takes long
+
+        try:
+            return IdentityToken(text, self.audience)
+        except IdentityError as error:
+            raise TOKEN_INVALID(
+                "the identity token cannot be used",
+                found=str(error.__cause__ or error).partition("\n")[0][:200],
+            ) from error
 
 
 def log_in(issuer: str) -> "IdentityToken":
@@ -81,23 +102,3 @@ def log_in(issuer: str) -> "IdentityToken":
         from sigstore.oidc import Issuer  # takes long
 
         return Issuer(issuer).identity_token()
-
-
-def _ambient() -> "IdentityToken | None":
-    from sigstore.oidc import detect_credential  # takes long
-
-    with asking("the CI system's identity"):
-        found = detect_credential()
-    return None if found is None else _read(found)
-
-
-def _read(text: str) -> "IdentityToken":
-    from sigstore.oidc import IdentityError, IdentityToken  # takes long
-
-    try:
-        return IdentityToken(text)
-    except IdentityError as error:
-        raise TOKEN_INVALID(
-            "the identity token cannot be used",
-            found=str(error.__cause__ or error).partition("\n")[0][:200],
-        ) from error
