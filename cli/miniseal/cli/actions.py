@@ -50,7 +50,7 @@ class _Log:
             self._hear(event)
         elif event.event != "progress":
             self._plain(event)
-            line = one_line(self._line.getvalue().rstrip("\n"))
+            line = one_line(self._line.getvalue().rstrip())
             self._line.seek(0)
             self._line.truncate()
             if event.event != "started":

@@ -39,6 +39,15 @@ def test_a_log_or_a_poor_terminal_gets_plain_lines(environ: dict[str, str]) -> N
     assert progress.form_for("auto", Terminal(), environ) == "plain"
 
 
+@pytest.mark.parametrize("stream", [Terminal(), io.StringIO()], ids=["terminal", "pipe"])
+def test_a_workflow_of_github_gets_its_own_form(stream: io.StringIO) -> None:
+    environ = {**TERMINAL, "CI": "true", "GITHUB_ACTIONS": "true"}
+
+    assert progress.form_for("auto", stream, environ) == "github"
+    assert progress.form_for("auto", stream, environ | {"GITHUB_ACTIONS": "false"}) == "plain"
+    assert progress.form_for("plain", stream, environ) == "plain"
+
+
 @pytest.mark.parametrize(
     "environ", [{**TERMINAL, "NO_COLOR": "1"}, {**TERMINAL, "CI": "false"}, {**TERMINAL, "CI": ""}]
 )
@@ -46,7 +55,7 @@ def test_no_colour_and_no_ci_are_no_reason_for_plain_lines(environ: dict[str, st
     assert progress.form_for("auto", Terminal(), environ) == "tty"
 
 
-@pytest.mark.parametrize("form", ["tty", "plain", "json", "none"])
+@pytest.mark.parametrize("form", ["tty", "plain", "github", "json", "none"])
 def test_what_is_asked_for_is_given(form: str) -> None:
     assert progress.form_for(form, io.StringIO(), {"CI": "1", "TERM": "dumb"}) == form
 
@@ -116,7 +125,7 @@ def test_other_sinks_get_every_event(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().err == "warning: look\n"
 
 
-@pytest.mark.parametrize("form", ["plain", "json", "none"])
+@pytest.mark.parametrize("form", ["plain", "github", "json", "none"])
 def test_only_the_live_view_needs_a_terminal_s_library(form: str) -> None:
     program = (
         "import sys\n"
