@@ -189,7 +189,7 @@ def test_the_policy_for_gitlab_means_its_pipelines(
         builder="https://miniseal.dev/builders/local@v1",
         build_type="https://miniseal.dev/build-types/mini-program@v1",
         claims={**NUMBERS, "11": "gitlab-hosted", "14": ref},
-        source={"uri": "https://gitlab.com/acme/tip.git"},
+        source={"uri": "https://gitlab.com/acme/tip"},
     ).release(scene, _made())
 
     if code is None:

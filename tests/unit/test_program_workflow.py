@@ -124,6 +124,17 @@ def test_all_inputs_are_in_the_provenance_and_nothing_else_steers_it() -> None:
     assert named - given == inputs | secrets | CONTEXTS
 
 
+def test_the_authority_that_a_caller_names_gets_a_token_that_is_good_there_alone() -> None:
+    text = FILE.read_text(encoding="utf-8")
+
+    lines = [line for line in scripts("sign").splitlines() if "TRUST_CONFIG" in line]
+    assert ['--trust-config "source/$TRUST_CONFIG" --bound-token' in line for line in lines] == [
+        True
+    ]
+    assert "MINISEAL_TRUST_CONFIG" not in text
+    assert scripts("sign").count('--keyless "$@"') == 1
+
+
 def test_outputs_are_digests_and_names_that_were_checked() -> None:
     assert JOBS["sign"]["outputs"] == {
         "subject-name": "${{ inputs.repository }}",
