@@ -149,6 +149,10 @@ class EvilRegistry:
         """Answer requests of a method, with `path` in their path, by `how`; the last lie first."""
         self._lies.insert(0, _Lie(method=method, path=path, how=how, times=times))
 
+    def be_honest(self) -> None:
+        """Forget all lies."""
+        self._lies.clear()
+
     def asked(self, method: str, path: str = "") -> list[Seen]:
         """The requests of a method with `path` in their path."""
         return [each for each in self.seen if each.method == method and path in each.path]
@@ -306,7 +310,7 @@ class EvilRegistry:
             return
         scopes = form["scope"][0].split() if form else asked.queries.get("scope", [])
         actions = {each for scope in scopes for each in scope.rpartition(":")[2].split(",")}
-        token = f"token{len(self.tokens)}"
+        token = f"{PASSWORD}-token-{len(self.tokens)}"
         self.tokens[token] = actions
         asked.reply(200, json.dumps({"token": token, "expires_in": 300}).encode())
 
