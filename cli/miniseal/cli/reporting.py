@@ -71,9 +71,9 @@ _OPTIONS = (
     click.option(
         "--summary",
         metavar="FILE",
+        envvar="GITHUB_STEP_SUMMARY",
         type=_FILE,
-        help="Append what happened as markdown, also where it fails; in a workflow of GitHub "
-        "Actions to $GITHUB_STEP_SUMMARY.",
+        help="Append what happened as markdown, also where it fails [env: GITHUB_STEP_SUMMARY].",
     ),
     click.option(
         "--sarif",
