@@ -9,12 +9,16 @@ from miniseal.cli import access, host
 from miniseal.cli.outcome import Outcome, Verb
 from miniseal.formats.bundle import PREDICATE_ANNOTATION
 from miniseal.formats.oci import Descriptor
+from miniseal.pipeline.printable import one_line
 from miniseal.registry import Store
 from miniseal.registry.graph import GRAPH_LIMIT, MOST_MANIFESTS
+from miniseal.registry.referrers import MOST_BYTES
 
 __all__ = ["command"]
 
 _MOST_DEPTH = 32
+_PAIR = 128
+"""Bytes that a name and its text take in memory beside themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,18 +65,27 @@ def _is_bare(tree: _Branch) -> bool:
 
 def _grow(store: Store, root: Descriptor) -> _Branch:
     tree = _Branch(descriptor=root)
-    level, count = [tree], 1
+    level, count, held = [tree], 1, 0
     for _ in range(_MOST_DEPTH):
         for branch in level:
             found = store.referrers(branch.descriptor)
             branch.referrers.extend(_Branch(descriptor=each) for each in found)
             count += len(found)
-            if count > MOST_MANIFESTS:
-                raise GRAPH_LIMIT("too much to show", expected=f"at most {MOST_MANIFESTS}")
+            held += sum(map(_weight, found))
+            if count > MOST_MANIFESTS or held > MOST_BYTES:
+                raise GRAPH_LIMIT(
+                    "too much to show",
+                    found=f"at least {count} referrers with {held} bytes of annotations",
+                    expected=f"at most {MOST_MANIFESTS} with {MOST_BYTES}",
+                )
         level = [each for branch in level for each in branch.referrers]
         if not level:
             return tree
     raise GRAPH_LIMIT("referrers of referrers go on and on", expected=f"at most {_MOST_DEPTH}")
+
+
+def _weight(descriptor: Descriptor) -> int:
+    return sum(len(name) + len(text) + _PAIR for name, text in descriptor.annotations.items())
 
 
 def _only(tree: _Branch, kind: str) -> _Branch:
@@ -90,7 +103,7 @@ def _only(tree: _Branch, kind: str) -> _Branch:
 def _lines(tree: _Branch, indent: str = "  ") -> Iterator[str]:
     for each in tree.referrers:
         what = each.predicate_type or each.descriptor.artifact_type or "manifest"
-        yield f"{indent}{what}  {each.descriptor.digest}"
+        yield f"{indent}{one_line(what)}  {each.descriptor.digest}"
         yield from _lines(each, f"{indent}  ")
 
 

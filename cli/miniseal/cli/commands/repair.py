@@ -10,6 +10,7 @@ from miniseal.formats.errors import MinisealError
 from miniseal.formats.oci import Descriptor
 from miniseal.formats.reference import Reference
 from miniseal.registry import LayoutStore, Store
+from miniseal.registry.graph import GRAPH_LIMIT, MOST_MANIFESTS
 
 __all__ = ["command"]
 
@@ -61,6 +62,8 @@ def _repair(
         if subject.digest in seen:
             continue
         seen.add(subject.digest)
+        if len(seen) > MOST_MANIFESTS:
+            raise GRAPH_LIMIT("too much to repair at once", expected=f"at most {MOST_MANIFESTS}")
         before = _listed(store, subject)
         after = store.repair(subject)
         if before or after or len(seen) == 1:

@@ -19,6 +19,8 @@ __all__ = ["MANIFEST_TYPES", "Manifests"]
 
 _ACCEPT = {"Accept": ", ".join(sorted(MANIFEST_TYPES, reverse=True))}
 _MOST_KEPT = 8 * 1024 * 1024
+_ENTRY = 512
+"""Bytes that what is kept takes beside its content."""
 
 
 class Manifests:
@@ -30,6 +32,7 @@ class Manifests:
         self._base = f"/v2/{repository}/manifests"
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, tuple[bytes, str]] = OrderedDict()
+        self._size = 0
 
     def get(self, name: str, *, fresh: bool = False) -> tuple[bytes, str]:
         """The bytes and the media type of the manifest with this tag or digest.
@@ -116,7 +119,8 @@ class Manifests:
         )
         self._session.open(request).close()
         with self._lock:
-            self._kept.pop(name, None)
+            if gone := self._kept.pop(name, None):
+                self._size -= len(gone[0]) + _ENTRY
 
     def _known(self, name: str) -> tuple[bytes, str] | None:
         with self._lock:
@@ -124,9 +128,13 @@ class Manifests:
 
     def _keep(self, digest: str, data: bytes, media_type: str) -> None:
         with self._lock:
+            if digest in self._kept:
+                return
             self._kept[digest] = (data, media_type)
-            while sum(len(each) for each, _ in self._kept.values()) > _MOST_KEPT:
-                self._kept.popitem(last=False)
+            self._size += len(data) + _ENTRY
+            while self._size > _MOST_KEPT:
+                _, (oldest, _) = self._kept.popitem(last=False)
+                self._size -= len(oldest) + _ENTRY
 
 
 def _check_said(said: str | None, digest: str) -> None:
