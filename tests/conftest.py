@@ -21,6 +21,7 @@ from kit.registry_hosts import Registries
 from kit.sigstore import PrivateSigstore
 from kit.sigstorejs import SigstoreJs
 from services import cache, image, node, programs, unpacked
+from services import wheels as wheel_house
 
 ROOT = Path(__file__).parent.parent
 
@@ -144,22 +145,27 @@ def cosign(sigstore: PrivateSigstore) -> Cosign:
     return Cosign(_service(programs.SIGSTORE.entry()) / "cosign", sigstore)
 
 
-@pytest.fixture
-def act(sigstore: PrivateSigstore, tmp_path: Path) -> Act:
+@pytest.fixture(scope="session")
+def act(sigstore: PrivateSigstore, tmp_path_factory: pytest.TempPathFactory) -> Act:
     """Runs GitHub workflows inside the private Sigstore: `act.run(repository, "ci.yml").ok("a")`.
 
     What jobs fetch is kept where the tests' own is.
     """
     from miniseal.cli.workshop import tool_cache  # not for unit tests
 
-    folder = tmp_path / "act"
-    folder.mkdir()
     environ = {
         "MINISEAL_CACHE": str(tool_cache().folder.parent),
         "MINISEAL_STEP_CACHE": "off",
     }
     program = _service(programs.ACT.entry()) / "act"
+    folder = tmp_path_factory.mktemp("act")
     return Act(program=program, sigstore=sigstore, folder=folder, environ=environ)
+
+
+@pytest.fixture(scope="session")
+def wheels() -> Path:
+    """The folder with the wheels that a job of a release installs."""
+    return _service(wheel_house.entry())
 
 
 @pytest.fixture(scope="session")

@@ -104,7 +104,7 @@ def test_a_job_without_a_known_runner_is_not_left_out(
 ) -> None:
     app = caller("ubuntu-24.04", "windows-2025")
 
-    with pytest.raises(AssertionError, match="After.*windows-2025"):
+    with pytest.raises(AssertionError, match=r"After.*windows-2025"):
         act.run(app, "caller.yml", served=[tools])
 
 

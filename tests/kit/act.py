@@ -21,7 +21,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
@@ -35,6 +35,7 @@ __all__ = ["Act"]
 _STUBS = Path(__file__).with_name("workflows") / "stubs"
 _LABELS = ("ubuntu-latest", "ubuntu-24.04", "ubuntu-22.04", "ubuntu-24.04-arm")
 _SECONDS = 300
+_JOBS_AT_ONCE = 4
 _USES = re.compile(r"^\s*(?:-\s+)?uses:\s*([^\s@]+/[^\s@]+)@(\S+)", re.MULTILINE)
 _NOT_RUN = re.compile(r"^ {4}(services|container):", re.MULTILINE)
 _ENDS_WITH_US = (
@@ -88,27 +89,28 @@ class Act:
         """
         folder = Path(mkdtemp(prefix="run-", dir=self.folder))
         repositories = {each.name: each for each in (*served, caller)}
-        _prepare(folder, repositories)
         every = claims_of(caller, workflow, event) | dict(claims or {})
+        _prepare(folder, repositories)
         _write(folder / "event.json", _event(every, inputs))
-        context = [f"GITHUB_{name.upper()}={every[name]}" for name in _CONTEXT]
-        actions = [f"{name}@{ref}={place}" for name, ref, place in _used(repositories, folder)]
+        context = {f"GITHUB_{name.upper()}": every[name] for name in _CONTEXT}
         words = [
             *(self.program, event, "--workflows", f".github/workflows/{workflow}", "--json"),
             *("--directory", folder / "served" / caller.name),
-            *("--eventpath", folder / "event.json"),
-            *("--env", f"SHA_REF={caller.commit}"),
+            *("--eventpath", folder / "event.json", "--concurrent-jobs", str(_JOBS_AT_ONCE)),
             *("--no-cache-server", "--action-offline-mode", "--no-skip-checkout"),
-            *(word for label in _LABELS for word in ("--platform", f"{label}=-self-hosted")),
-            *(word for pair in context for word in ("--env", pair)),
-            *(word for each in actions for word in ("--local-repository", each)),
+            *_each("--platform", dict.fromkeys(_LABELS, "-self-hosted")),
+            *_each("--env", context | {"SHA_REF": caller.commit}),
+            *_each("--local-repository", dict(_used(repositories, folder))),
         ]
         own = {**self._standing(folder, every), **self.environ, **(environ or {})}
+        return self._run(words, folder, own)
+
+    def _run(self, words: Sequence[str | Path], folder: Path, environ: Mapping[str, str]) -> Ran:
         with self.sigstore.inside():
             done = subprocess.run(
                 [*_ENDS_WITH_US, *_NO_TERMINALS, *words],
                 cwd=folder,
-                env=own,
+                env=environ,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -181,8 +183,13 @@ def _event(claims: Mapping[str, object], inputs: Mapping[str, str] | None) -> di
     return {"inputs": dict(inputs or {}), "ref": claims["ref"], "repository": repository}
 
 
-def _used(repositories: Mapping[str, Repository], folder: Path) -> Iterator[tuple[str, str, Path]]:
-    """Each repository and commit that `uses` names, and the folder that is in its place."""
+def _each(option: str, pairs: Mapping[str, object]) -> Iterator[str]:
+    for name, value in pairs.items():
+        yield from (option, f"{name}={value}")
+
+
+def _used(repositories: Mapping[str, Repository], folder: Path) -> Iterator[tuple[str, Path]]:
+    """Each repository that `uses` names, at its commit, and the folder that is in its place."""
     found: set[tuple[str, str]] = set()
     for path in sorted(path for name in repositories for path in _texts(folder / "served" / name)):
         text = path.read_text(encoding="utf-8")
@@ -193,10 +200,10 @@ def _used(repositories: Mapping[str, Repository], folder: Path) -> Iterator[tupl
         repository = f"{owner}/{name}"
         if repository in repositories:
             assert ref == repositories[repository].commit, f"{used}@{ref} is not what is served"
-            yield repository, ref, folder / "served" / repository
+            yield f"{repository}@{ref}", folder / "served" / repository
         else:
             assert (_STUBS / used / "action.yml").is_file(), f"{used} has no stand-in"
-            yield repository, ref, _STUBS / repository
+            yield f"{repository}@{ref}", _STUBS / repository
 
 
 def _texts(root: Path) -> Iterator[Path]:

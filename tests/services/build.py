@@ -1,9 +1,9 @@
 """Fetch and build what the tests run beside the project: `make services`.
 
 Debian's packages first, then the Go programs (a private Sigstore, a Dagger engine, registries and
-their clients, what runs GitHub workflows), sigstore-js, and a base image for containers. What is
-there already is left as it is. `--packages` stops after Debian's, which are installed machine-wide,
-so that nothing changes under tests that run while the rest is built.
+their clients, what runs GitHub workflows), wheels, sigstore-js, and a base image for containers.
+What is there already is left as it is. `--packages` stops after Debian's, which are installed
+machine-wide, so that nothing changes under tests that run while the rest is built.
 
 Standard library only, for it runs before anything else is there.
 """
@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from services import cache, image, node, programs, system, unpacked
+from services import cache, image, node, programs, system, unpacked, wheels
 from services.golang import GoPrograms
 
 
@@ -31,6 +31,7 @@ def main() -> None:
         if not only:
             for built in (programs.ACT, programs.SIGSTORE, programs.DAGGER, programs.REGISTRIES):
                 get_programs(built)
+            _keep("fetching what jobs install", wheels.entry(), wheels.make)
             _keep("installing sigstore-js", node.entry(), node.make)
             _keep("unpacking registries of Debian", unpacked.entry(), unpacked.make)
             _keep("making a base image", image.entry(), image.make)

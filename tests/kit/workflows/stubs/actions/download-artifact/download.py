@@ -7,14 +7,18 @@ import io
 import json
 import os
 import sys
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
+
+_SECONDS = 60.0
 
 
 def main() -> None:
     """Find and unpack."""
     folder = Path(os.environ["MINISEAL_TEST_RUN"], "artifacts")
+    _await(folder)
     with (folder / "index.json").open(encoding="utf-8") as index:
         fcntl.flock(index, fcntl.LOCK_SH)
         known = json.load(index)
@@ -35,6 +39,15 @@ def main() -> None:
         )
     with Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as out:
         out.write(f"download-path={target}\n")
+
+
+def _await(folder: Path) -> None:
+    """Where a test says which artifact another job replaces: wait until that has happened."""
+    name, end = os.environ.get("MINISEAL_TEST_REPLACED"), time.monotonic() + _SECONDS
+    while name and not (folder / f"{name}.replaced").exists():
+        if time.monotonic() > end:
+            raise SystemExit(f"nobody has replaced {name}")
+        time.sleep(0.05)
 
 
 def _chosen(known: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], bool]:

@@ -66,11 +66,12 @@ def _keep(name: str, packed: bytes, digest: str, *, overwrite: bool) -> int:
     folder = Path(os.environ["MINISEAL_TEST_RUN"], "artifacts")
     with (folder / "index.json").open("r+", encoding="utf-8") as index:
         fcntl.flock(index, fcntl.LOCK_EX)
-        known = json.load(index)
+        known, replaced = json.load(index), False
         if any(each["name"] == name for each in known):
             if not overwrite:
                 raise SystemExit(f"(409) Conflict: an artifact named {name} exists already")
             known = [each for each in known if each["name"] != name]
+            replaced = True
         number = int((folder / "last").read_text(encoding="ascii")) + 1
         (folder / "last").write_text(str(number), encoding="ascii")
         (folder / f"{number}.zip").write_bytes(packed)
@@ -78,6 +79,8 @@ def _keep(name: str, packed: bytes, digest: str, *, overwrite: bool) -> int:
         index.seek(0)
         index.truncate()
         json.dump(known, index)
+    if replaced:
+        (folder / f"{name}.replaced").touch()
     return number
 
 
