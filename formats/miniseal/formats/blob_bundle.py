@@ -59,7 +59,9 @@ class BlobBundle:
         media_type = members.string("mediaType")
         if media_type not in (*_WITH_CHAIN, *_WITH_LEAF):
             raise BUNDLE_MALFORMED(
-                "bundle is of an unknown version", found=media_type[:100], expected=BUNDLE_TYPE
+                "bundle is of an unknown version",
+                found=repr(media_type)[:100],
+                expected=BUNDLE_TYPE,
             )
         material = members.child("verificationMaterial")
         certificates = _certificates(material, chain=media_type in _WITH_CHAIN)

@@ -68,7 +68,9 @@ class Bundle:
         media_type = members.string("mediaType")
         if media_type not in _TYPES:
             raise BUNDLE_MALFORMED(
-                "bundle is of an unknown version", found=media_type[:100], expected=BUNDLE_TYPE
+                "bundle is of an unknown version",
+                found=repr(media_type)[:100],
+                expected=BUNDLE_TYPE,
             )
         material = members.child("verificationMaterial")
         key_hint, certificate = _signer(material)

@@ -210,7 +210,7 @@ def _check_layer(descriptor: Descriptor, media_type: str, title: str | None, lim
     if descriptor.media_type != media_type:
         raise PACKAGE_MALFORMED(
             "package has a blob of the wrong type or in the wrong place",
-            found=descriptor.media_type[:100],
+            found=repr(descriptor.media_type)[:100],
             expected=media_type,
         )
     if descriptor.annotations != ({TITLE: title} if title else {}):

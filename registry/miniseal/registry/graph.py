@@ -144,7 +144,9 @@ def _look(store: Store, descriptor: Descriptor, *, referrers: bool) -> Node:
         blobs = (manifest.config, *manifest.layers)
     else:
         raise OCI_MALFORMED(
-            "not a kind of manifest", found=descriptor.media_type[:100], expected=MANIFEST_TYPE
+            "not a kind of manifest",
+            found=repr(descriptor.media_type)[:100],
+            expected=MANIFEST_TYPE,
         )
     return Node(
         descriptor=_bare(descriptor),

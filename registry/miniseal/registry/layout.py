@@ -193,7 +193,9 @@ class LayoutStore:
         """
         check_tag(name)
         if descriptor.media_type not in MANIFEST_TYPES:
-            raise TAG_REFUSED("only manifests can be tagged", found=descriptor.media_type[:100])
+            raise TAG_REFUSED(
+                "only manifests can be tagged", found=repr(descriptor.media_type)[:100]
+            )
         with self._locked() as folder:
             data = folder.read(descriptor, limit=MANIFEST_LIMIT)
             described, _ = describe(data, descriptor.media_type)

@@ -40,7 +40,9 @@ def describe(data: bytes, media_type: str) -> tuple[Descriptor, Descriptor | Non
             return referrers.describe(data, manifest), manifest.subject
         plain = Descriptor.of(data, media_type)
         return replace(plain, artifact_type=manifest.artifact_type), None
-    raise OCI_MALFORMED("not a kind of manifest", found=media_type[:100], expected=MANIFEST_TYPE)
+    raise OCI_MALFORMED(
+        "not a kind of manifest", found=repr(media_type)[:100], expected=MANIFEST_TYPE
+    )
 
 
 def find(folder: LayoutFolder, digest: str) -> Descriptor | None:

@@ -82,3 +82,15 @@ def test_a_flood_ends_before_all_of_it_is_held(
 
     assert error.value.code == "graph-limit"
     assert store.reads < most // 1_000 + 20
+
+
+def test_a_type_that_nobody_knows_is_shown_fit_for_a_screen() -> None:
+    store = Flooded(lambda _, each: b"%d" % each)
+
+    strange = Descriptor(media_type="\x1b[2J\n::error::", digest=f"sha256:{0:064x}", size=1)
+
+    with pytest.raises(MinisealError) as error:
+        walk(store, [strange], referrers=False)
+
+    assert error.value.code == "oci-malformed"
+    assert str(error.value).isprintable()

@@ -197,7 +197,9 @@ class RegistryStore:
         """
         check_tag(name)
         if descriptor.media_type not in MANIFEST_TYPES:
-            raise TAG_REFUSED("only manifests can be tagged", found=descriptor.media_type[:100])
+            raise TAG_REFUSED(
+                "only manifests can be tagged", found=repr(descriptor.media_type)[:100]
+            )
         data, media_type = self._manifests.get(check_digest(descriptor.digest), fresh=True)
         check_content(data, descriptor.digest, descriptor.size, "manifest")
         before = self._manifests.find(name)
