@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from miniseal.cli import building, performing, scanner
+from miniseal.cli import building, performing, reporting, scanner
 from miniseal.cli import progress as shown
 from miniseal.cli.outcome import Outcome, Verb
 
@@ -39,6 +39,7 @@ class _Scanning:
 @performing.option
 @scanner.options
 @building.options
+@reporting.options
 def command(
     project: Path,
     part: str,
@@ -55,18 +56,28 @@ def command(
     from miniseal.pipeline.flow import STEPS
     from miniseal.pipeline.handover import write_part
     from miniseal.pipeline.release import perform
+    from miniseal.pipeline.report.gather import Asked
 
     if (part == "scan") != bool(performed):
         raise click.UsageError("scan, and nothing else, needs --performed: the build")
+    outputs = reporting.taken(options)
     scanning = _Scanning(**{each.name: options.pop(each.name) for each in fields(_Scanning)})
-    asked, parts = building.Building(**options), performing.read(performed)
-    settings = scanner.settings(scanning, None) if part == "scan" else None
-    with (
-        shown.view(asked.progress, steps=[step.name for step in STEPS]) as events,
-        workshop.open_workshop(project, asked, events) as shop,
-    ):
-        made = asyncio.run(perform(project, shop, part, parts=parts, scan=settings))
-    results = write_part(output, made)
+    asked = building.Building(**options)
+    with reporting.reported(outputs, project=project, form=asked.progress) as run:
+        parts = performing.read(performed)
+        settings = scanner.settings(scanning, None) if part == "scan" else None
+        with (
+            shown.view(
+                asked.progress, steps=[step.name for step in STEPS], also=(run.recorder,)
+            ) as events,
+            workshop.open_workshop(project, asked, events) as shop,
+        ):
+            run.results = shop.results
+            run.asked = Asked(
+                engine=shop.engine.describe(), part=part, again=reporting.command_line()
+            )
+            made = asyncio.run(perform(project, shop, part, parts=parts, scan=settings))
+        results = write_part(output, made)
     return Outcome(
         result={
             "part": made.name,

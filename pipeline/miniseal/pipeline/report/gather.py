@@ -1,6 +1,6 @@
 """From what the steps of a release gave, as far as they got, to what a page is made from."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -39,7 +39,6 @@ class Asked:
         engine: that was to run the toolchain; a result that is cached names the one that did.
         until: the step after which to end, or None.
         part: the name of a part of a release, where no more was wanted.
-        steps: that belong to it, or None for all of them.
         again: the command that asks for the same again.
     """
 
@@ -49,21 +48,14 @@ class Asked:
     engine: Description | None = None
     until: str | None = None
     part: str | None = None
-    steps: tuple[str, ...] | None = None
     again: str | None = None
 
 
-def graph(names: Collection[str] | None = None) -> tuple[GraphNode, ...]:
-    """The steps of a release, or those of them with these names."""
-    steps = [step for step in STEPS if names is None or step.name in names]
-    known = {step.name for step in steps}
+def graph() -> tuple[GraphNode, ...]:
+    """The steps of a release."""
     return tuple(
-        GraphNode(
-            name=step.name,
-            needs=tuple(needed.name for needed in step.needs if needed.name in known),
-            does=step.does,
-        )
-        for step in steps
+        GraphNode(name=step.name, needs=tuple(needed.name for needed in step.needs), does=step.does)
+        for step in STEPS
     )
 
 
@@ -91,7 +83,7 @@ def gather(
     vulns = judged.vulns if judged else _vulns(results)
     return Report(
         recorder=recorder,
-        graph=graph(asked.steps),
+        graph=graph(),
         app=manifest.app_id if manifest else None,
         title=manifest.name if manifest else None,
         version=manifest.version_name if manifest else None,

@@ -50,7 +50,8 @@ def _of_build(report: Report, claims: Claims) -> Iterator[Limit]:
             "The toolchain ran without any. It could read and change everything that its user "
             "can, so nothing about this build is kept apart from the machine it ran on.",
         )
-    if builder.startswith(_OWN) and (claims.build or "build" in report.recorder.runs):
+    built = "build" in report.recorder.runs and report.part is None
+    if builder.startswith(_OWN) and (claims.build or built):
         yield Limit(
             "Who built it",
             "The machine of whoever released it: SLSA Build Level 1. The provenance is the "

@@ -10,7 +10,7 @@ from miniseal.pipeline.report.limits import limits_of
 from miniseal.pipeline.report.making import bill_of, made_of
 from miniseal.pipeline.report.markdown import Sheet, code, lines, text
 from miniseal.pipeline.report.model import Report
-from miniseal.pipeline.report.steps import Row, timeline_of
+from miniseal.pipeline.report.steps import Row, Timeline, timeline_of
 from miniseal.pipeline.report.words import count, plain_list
 
 __all__ = ["SIZE", "render"]
@@ -42,8 +42,7 @@ def render(report: Report, limit: int = SIZE) -> str:
                 for each in report.subjects
             ],
         )
-    steps = [_step(row) for row in (*timeline.rows, *timeline.more)]
-    sheet.table("Steps", ("step", "state", "time", "produced"), steps)
+    _add_steps(sheet, timeline)
     _add_scan(sheet, scanned)
     _add_making(sheet, report, claims)
     limits = [
@@ -81,6 +80,14 @@ def _add_failure(sheet: Sheet, failed: Failure) -> None:
             lines(shown),
             "</details>",
         )
+
+
+def _add_steps(sheet: Sheet, timeline: Timeline) -> None:
+    idle = timeline.in_state("unneeded")
+    ran = [row for row in (*timeline.rows, *timeline.more) if row.state != "unneeded"]
+    sheet.table("Steps", ("step", "state", "time", "produced"), [_step(row) for row in ran])
+    if idle:
+        sheet.add(f"<p>Not needed: {', '.join(code(row.name) for row in idle[:50])}.</p>")
 
 
 def _step(row: Row) -> tuple[str, ...]:

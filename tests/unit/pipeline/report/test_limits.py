@@ -53,6 +53,13 @@ def test_a_local_build_is_level_1() -> None:
     assert "SLSA Build Level 1" in limits(released())["Who built it"]
 
 
+def test_of_a_part_nobody_knows_yet_who_built_it() -> None:
+    report = Report(recorder=released().recorder, graph=(), part="build")
+
+    assert "Who built it" in limits(replace(report, part=None))
+    assert "Who built it" not in limits(report)
+
+
 def test_a_builder_elsewhere_is_not_called_local() -> None:
     report = released()
     built = provenance.Provenance(

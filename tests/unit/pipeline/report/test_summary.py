@@ -119,6 +119,7 @@ def test_a_part_of_a_release_is_not_called_released() -> None:
     seen = check_inert(Report(recorder=recorder, graph=GRAPH[:3], part="build"))
     assert "Done: build" in seen
     assert "Nothing was signed or pushed." in seen
+    assert "Not needed: resolve , fetch ." in seen
 
 
 def test_scans_that_did_not_get_to_their_end_say_what_they_saw() -> None:
