@@ -1,4 +1,4 @@
-"""The template for GitLab CI, job by job, with a key in place of GitLab's token."""
+"""The template for GitLab CI, job by job: with a token as GitLab gives it, and with a key."""
 
 import json
 import shutil
@@ -10,8 +10,10 @@ import yaml
 
 from kit.commands import Run
 from kit.gitlab import Pipeline
+from kit.sigstore import PrivateSigstore
 
 TEMPLATE = Path(__file__).parents[2] / "examples" / "gitlab" / "release.gitlab-ci.yml"
+POLICY = Path("platform") / "policy.toml"
 
 
 @pytest.fixture
@@ -25,12 +27,10 @@ def pipeline(
     """A pipeline for the tag of `greeting`, which is quick to build."""
     source = tmp_path / "source"
     shutil.copytree(examples / "greeting", source / "greeting")
-    policy = source / "platform" / "policy.toml"
+    policy = source / POLICY
     miniseal("policy", "init", source / "greeting", "--key", f"{key}.pub", "-o", policy).ok()
-    text = TEMPLATE.read_text(encoding="utf-8")
-    assert text.count("--keyless") == 1
     return Pipeline(
-        text=text.replace("--keyless", f"--key {key}"),
+        text=TEMPLATE.read_text(encoding="utf-8"),
         source=source,
         folder=tmp_path / "jobs",
         variables={
@@ -43,16 +43,41 @@ def pipeline(
     )
 
 
-def test_the_jobs_release_what_a_host_verifies(pipeline: Pipeline) -> None:
-    assert pipeline.jobs == ["build", "rebuild", "scan", "sign", "verify"]
+def keyless(policy: Path, sigstore: PrivateSigstore) -> None:
+    """Have a policy name the identity of the private Sigstore's tokens in place of a key."""
+    shutil.copy(sigstore.trusted_root, policy.parent / "trusted_root.json")
+    by_key = '[signer.publisher]\nkeys = [{file = "publisher.pub"}]\n'
+    named = f"""
+[trust]
+trusted_root = "trusted_root.json"
 
-    ended = [pipeline.run(job).ok() for job in pipeline.jobs]
+[signer.publisher]
+issuer = "{sigstore.issuer_url("email")}"
+identity = "{sigstore.identity("email")}"
+"""
+    text = policy.read_text(encoding="utf-8")
+    assert by_key in text
+    policy.write_text(text.replace(by_key, named), encoding="utf-8")
+
+
+def test_the_jobs_release_with_a_token_what_a_host_verifies(
+    pipeline: Pipeline, sigstore: PrivateSigstore
+) -> None:
+    assert pipeline.jobs == ["build", "rebuild", "scan", "sign", "verify"]
+    keyless(pipeline.source / POLICY, sigstore)
+    pipeline.variables |= {"MINISEAL_TRUST_CONFIG": str(sigstore.trust_config)}
+    pipeline.token = {"GITLAB_CI": "true", "SIGSTORE_ID_TOKEN": sigstore.token("email")}
+
+    with sigstore.inside():
+        ended = [pipeline.run(job).ok() for job in pipeline.jobs]
 
     assert "com.example.greeting 1.0.1 (code 2): verified" in ended[-1].said
     assert json.loads((ended[3].folder / "release.json").read_bytes())["result"]["published"]
 
 
-def test_a_result_that_was_changed_on_the_way_is_refused(pipeline: Pipeline) -> None:
+def test_a_result_that_was_changed_on_the_way_is_refused(pipeline: Pipeline, key: Path) -> None:
+    assert pipeline.text.count("--keyless") == 1
+    pipeline.text = pipeline.text.replace("--keyless", f"--key {key}")
     for job in ("build", "rebuild", "scan"):
         pipeline.run(job).ok()
 

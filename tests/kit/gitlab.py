@@ -1,14 +1,14 @@
 """Runs the jobs of a GitLab pipeline here: their scripts, each in a checkout of its own.
 
-Of a pipeline's YAML it knows `extends`, `variables`, `needs`, `before_script`, `script` and
-`artifacts` with `paths` and `reports.dotenv`. Nothing else is looked at: images, runners, rules,
-tokens and what GitLab lets a job see are GitLab's.
+Of a pipeline's YAML it knows `extends`, `variables`, `needs`, `id_tokens`, `before_script`,
+`script` and `artifacts` with `paths` and `reports.dotenv`. Nothing else is looked at: images,
+runners, rules and what GitLab lets a job see are GitLab's.
 """
 
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -49,12 +49,14 @@ class Pipeline:
         source: what is checked out.
         folder: for the checkouts, which are named after the jobs.
         variables: in place of those of the YAML, and beside them.
+        token: variables of jobs with `id_tokens`.
     """
 
     text: str
     source: Path
     folder: Path
-    variables: Mapping[str, str]
+    variables: dict[str, str]
+    token: dict[str, str] = field(default_factory=dict[str, str])
     _ended: dict[str, Path] = field(default_factory=dict[str, Path])
 
     @property
@@ -73,7 +75,8 @@ class Pipeline:
         made = self._job(job)
         checkout = self.folder / job
         shutil.copytree(self.source, checkout)
-        env = {**os.environ, **self._document().get("variables", {}), **self.variables}
+        given = os.environ if "id_tokens" not in made else {**os.environ, **self.token}
+        env = {**given, **self._document().get("variables", {}), **self.variables}
         for need in made.get("needs", []):
             name, brings = (
                 (need, True) if isinstance(need, str) else (need["job"], need["artifacts"])
