@@ -17,7 +17,15 @@ from miniseal.formats.errors import Code, UsageError
 from miniseal.formats.reference import Reference
 from miniseal.registry import Access, Credential, Store
 
-__all__ = ["CREDENTIALS_INCOMPLETE", "access", "auth_files", "login_file", "open_store", "options"]
+__all__ = [
+    "CREDENTIALS_INCOMPLETE",
+    "REFERENCE_INCOMPLETE",
+    "access",
+    "auth_files",
+    "login_file",
+    "open_store",
+    "options",
+]
 
 CREDENTIALS_INCOMPLETE = Code(
     "credentials-incomplete",
@@ -26,6 +34,14 @@ CREDENTIALS_INCOMPLETE = Code(
     cause="one of MINISEAL_REGISTRY_HOST, MINISEAL_REGISTRY_USER and MINISEAL_REGISTRY_PASSWORD is "
     "not set",
     remedy="set all three, or none: credentials are for one registry",
+)
+
+REFERENCE_INCOMPLETE = Code(
+    "reference-incomplete",
+    UsageError,
+    meaning="a reference names a repository, but nothing in it",
+    cause="the tag or the digest was left out",
+    remedy="add :TAG or @sha256:..",
 )
 
 _HOST, _USER = "MINISEAL_REGISTRY_HOST", "MINISEAL_REGISTRY_USER"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import click
 
 from miniseal.cli import access, progress
-from miniseal.cli.host import REFERENCE_INCOMPLETE
+from miniseal.cli.access import REFERENCE_INCOMPLETE
 from miniseal.cli.outcome import Outcome
 from miniseal.formats.reference import Reference
 from miniseal.pipeline.events import Events

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from miniseal.cli import access
-from miniseal.formats.errors import Code, UsageError
+from miniseal.cli.access import REFERENCE_INCOMPLETE
 from miniseal.formats.reference import Reference
 from miniseal.pipeline.trustfile import read_trust
 from miniseal.registry import Store
@@ -15,7 +15,6 @@ from miniseal.verifier import Admission, Policy, Trusting, Verdict
 from miniseal.verifier.vex import Suppressed
 
 __all__ = [
-    "REFERENCE_INCOMPLETE",
     "admission_lines",
     "open_source",
     "policy_option",
@@ -25,14 +24,6 @@ __all__ = [
     "trusting",
     "verdict_lines",
 ]
-
-REFERENCE_INCOMPLETE = Code(
-    "reference-incomplete",
-    UsageError,
-    meaning="a reference names a repository, but nothing in it",
-    cause="the tag or the digest was left out",
-    remedy="add :TAG or @sha256:..",
-)
 
 policy_option = click.option(
     "--policy",

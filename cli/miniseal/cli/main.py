@@ -10,7 +10,6 @@ import pkgutil
 import signal
 import sys
 from collections.abc import Sequence
-from importlib import metadata
 from types import FrameType
 
 try:
@@ -72,7 +71,7 @@ class _Commands(click.Group):
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(metadata.version("miniseal"), prog_name="miniseal")
+@click.version_option(package_name="miniseal", prog_name="miniseal")
 def cli() -> None:
     """Build, prove and load mini-programs."""
 
