@@ -73,14 +73,14 @@ def bill(wheel: Path) -> dict[str, Any]:
 
 def _component(name: str, installed: metadata.Distribution) -> Component:
     url = PackageURL("pypi", None, name, installed.version)
-    expression = installed.metadata.get("License-Expression")
+    expression = installed.metadata.json.get("license_expression")
     return Component(
         bom_ref=url.to_string(),
         name=name,
         version=installed.version,
         purl=url,
         type=ComponentType.LIBRARY,
-        licenses=[LicenseExpression(expression)] if expression else [],
+        licenses=[LicenseExpression(str(expression))] if expression else [],
     )
 
 
