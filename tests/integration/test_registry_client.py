@@ -4,6 +4,7 @@ import json
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Generator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -110,6 +111,48 @@ def test_what_is_there_is_not_sent_again(registry: EvilRegistry) -> None:
     manifest(store)
 
     assert registry.asked("POST") == []
+
+
+def put_stream(store: RegistryStore, data: bytes) -> None:
+    descriptor = Descriptor.of(data, "text/plain")
+    store.put_stream(descriptor, lambda: nullcontext(iter([data])))
+
+
+def test_a_repository_without_many_small_blobs_is_not_asked_for_more(
+    registry: EvilRegistry,
+) -> None:
+    store = store_at(registry.host)
+    for number in range(20):
+        put_stream(store, f"blob {number}".encode())
+    asked = len(registry.asked("HEAD"))
+    large = [WASM + bytes([number]) for number in range(2)]
+    for data in (*large, *large):
+        put_stream(store, data)
+    put_stream(store, b"blob 0")
+    store.put(b"blob 0", "text/plain")
+
+    assert asked == 8
+    assert len(registry.asked("HEAD")) == 8 + 4 + 1 + 1
+    assert len(registry.asked("POST")) == len(registry.asked("PUT")) == 20 + 2
+    assert len(registry.blobs) == 20 + 2
+
+
+def test_what_was_not_asked_for_is_asked_for_before_it_is_sent_again(
+    registry: EvilRegistry,
+) -> None:
+    store = store_at(registry.host)
+    for number in range(10):
+        put_stream(store, f"blob {number}".encode())
+
+    def answer_is_lost(asked: Asked) -> None:
+        registry.blobs[asked.query["digest"]] = asked.body
+        asked.hang_up()
+
+    registry.lie("PUT", "/uploads/", answer_is_lost, times=1)
+    before = len(registry.seen)
+    put_stream(store, b"blob 10")
+
+    assert [seen.method for seen in registry.seen[before:]] == ["POST", "PUT", "HEAD"]
 
 
 def test_what_is_not_there_is_said(registry: EvilRegistry) -> None:
@@ -599,7 +642,11 @@ def test_a_token_service_on_another_host_may_be_allowed() -> None:
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Path:
-    """A certificate for 127.0.0.1, and its key beside it."""
+    return certified(tmp_path / "authority.pem")
+
+
+def certified(path: Path, *, days: int = 1) -> Path:
+    """A certificate for 127.0.0.1 that is good for some days, and its key beside it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
     now = datetime.now(UTC)
@@ -609,15 +656,14 @@ def authority(tmp_path: Path) -> Path:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(now - timedelta(days=2))
+        .not_valid_after(now + timedelta(days=days))
         .add_extension(
             x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
         )
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    path = tmp_path / "authority.pem"
     path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     path.with_suffix(".key").write_bytes(
         key.private_bytes(
@@ -641,6 +687,23 @@ def test_another_authority_is_not_trusted(authority: Path) -> None:
     with EvilRegistry(certificate=authority) as registry:
         host = f"localhost:{registry.host.partition(':')[2]}"
         store = store_at(host, replace(QUICK, ca_file=authority))
+
+        refused("registry-untrusted", lambda: store.resolve("1.0.0"))
+        assert registry.seen == []
+
+
+def test_a_certificate_of_somebody_else_is_not_trusted(authority: Path, tmp_path: Path) -> None:
+    with EvilRegistry(certificate=certified(tmp_path / "other.pem")) as registry:
+        store = store_at(registry.host, replace(QUICK, ca_file=authority))
+
+        refused("registry-untrusted", lambda: store.resolve("1.0.0"))
+        assert registry.seen == []
+
+
+def test_a_certificate_of_yesterday_is_not_trusted(tmp_path: Path) -> None:
+    old = certified(tmp_path / "old.pem", days=-1)
+    with EvilRegistry(certificate=old) as registry:
+        store = store_at(registry.host, replace(QUICK, ca_file=old))
 
         refused("registry-untrusted", lambda: store.resolve("1.0.0"))
         assert registry.seen == []

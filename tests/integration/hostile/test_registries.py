@@ -875,3 +875,36 @@ def test_no_error_holds_what_a_screen_obeys(scene: Scene, lie: Callable[[Asked],
         with pytest.raises(MinisealError) as error:
             use()
         assert str(error.value).isprintable()
+
+
+def test_a_slow_registry_is_not_looked_at_for_hours(scene: Scene) -> None:
+    time = [0.0]
+
+    def late(asked: Asked) -> None:
+        time[0] += 1.5
+        asked.reply(200, index_of(), {"Content-Type": INDEX_TYPE})
+
+    scene.registry.lie("GET", "/referrers/", late)
+    pace = Pace(clock=lambda: time[0], pause=lambda _: None)
+    access = with_credential(scene.registry.host)
+    store = RegistryStore(scene.registry.host, "acme/tip", access=access, pace=pace)
+
+    with pytest.raises(MinisealError) as error:
+        attach(store, scene.package, b'{"b":2}', "https://example.com/predicate")
+
+    assert error.value.code == "referrers-unstable"
+    assert len(scene.registry.asked("GET", "/referrers/")) < 10
+
+
+@pytest.mark.parametrize("answer", [200, 201, 202])
+def test_a_mount_that_is_a_lie_is_none(scene: Scene, answer: int) -> None:
+    new = Descriptor.of(b"new", "text/plain")
+    scene.registry.lie("POST", "mount=", status(answer, Location=f"{scene.elsewhere.url}/x"))
+
+    try:
+        assert not scene.store.mount(new, "acme/other")
+    except MinisealError as error:
+        assert (answer, error.code) == (200, "registry-malformed")  # noqa: PT017 - one of both
+    scene.store.put(b"new", "text/plain")
+    assert scene.registry.blobs[new.digest] == b"new"
+    assert scene.elsewhere.seen == []

@@ -169,15 +169,18 @@ class Referrers:
 
     def _until_it_stays(self, add: Callable[[], bool]) -> None:
         """Call `add`, which says whether the entry was there, until it was several times."""
-        seen = 0
+        seen, turn = 0, 0
+        until = self._session.deadline()
         for turn in range(_MOST_ROUNDS):
             seen = seen + 1 if add() else 0
             if seen == _SIGHTINGS:
                 return
+            if self._session.pace.clock() > until:
+                break
             spread = 0.05 if seen else 0.02 * min(2**turn, 16)
             self._session.pace.pause(0.01 + spread * self._session.pace.chance())
         raise REFERRERS_UNSTABLE(
-            "entry among the referrers does not stay", found=f"gone after {_MOST_ROUNDS} looks"
+            "entry among the referrers does not stay", found=f"gone after {turn + 1} looks"
         )
 
     def _add_tagged(self, subject: str, entries: Iterable[Descriptor]) -> bool:
