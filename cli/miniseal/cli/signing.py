@@ -79,10 +79,10 @@ _OPTIONS = (
     ),
     click.option(
         "--identity-token",
-        envvar="MINISEAL_IDENTITY_TOKEN",
+        envvar=["MINISEAL_IDENTITY_TOKEN", "SIGSTORE_ID_TOKEN"],
         metavar="TOKEN|FILE",
         help="With --keyless: who you are; the CI system's or a browser's word by default "
-        "[env: MINISEAL_IDENTITY_TOKEN].",
+        "[env: MINISEAL_IDENTITY_TOKEN, SIGSTORE_ID_TOKEN].",
     ),
     click.option(
         "--trust-config",

@@ -27,6 +27,7 @@ Say = Callable[..., dict[str, Any]]
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("KEY", "KEY_PASSWORD", "IDENTITY_TOKEN", "TRUST_CONFIG"):
         monkeypatch.delenv(f"MINISEAL_{name}", raising=False)
+    monkeypatch.delenv("SIGSTORE_ID_TOKEN", raising=False)
 
 
 @pytest.fixture
@@ -123,6 +124,16 @@ class TestOptions:
         assert say()["result"]["token"] is None
         assert say("--keyless")["result"]["key"] is None
         assert say("--keyless")["result"]["config"] == "c.json"
+
+    def test_a_token_is_where_other_signers_of_sigstore_look(
+        self, say: Say, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SIGSTORE_ID_TOKEN", TOKEN)
+        assert say("--keyless")["result"]["token"] == TOKEN
+
+        monkeypatch.setenv("MINISEAL_IDENTITY_TOKEN", "own")
+        assert say("--keyless")["result"]["token"] == "own"
+        assert say("--key", "k")["result"]["token"] is None
 
     def test_a_signer_that_nobody_named_is_asked_for(self) -> None:
         nobody = Signing(key=None, keyless=False, identity_token=None, trust_config=None)
