@@ -12,9 +12,8 @@ from typing import TextIO
 
 from miniseal.pipeline.events import Event, Sink, plain_lines
 from miniseal.pipeline.printable import one_line
-from miniseal.pipeline.report.annotations import failure, warned
 from miniseal.pipeline.report.recorder import Recorder, Run
-from miniseal.pipeline.workflow import command, inert
+from miniseal.pipeline.workflow import command, failure, inert, warned
 
 __all__ = ["grouped"]
 

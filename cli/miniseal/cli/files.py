@@ -5,12 +5,13 @@ A file that others write to as well is appended to instead.
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from miniseal.formats.errors import Code, UsageError
 from miniseal.pipeline.whole import write_whole
 
-__all__ = ["FILE_UNUSABLE", "append_file", "read_file", "write_file"]
+__all__ = ["FILE_UNUSABLE", "append_file", "append_summary", "read_file", "write_file"]
 
 FILE_UNUSABLE = Code(
     "file-unusable",
@@ -71,3 +72,21 @@ def append_file(path: Path, data: bytes) -> None:
             stream.write(data)
     except OSError as error:
         raise FILE_UNUSABLE(f"cannot write {path}: {error.strerror}") from error
+
+
+def append_summary(path: Path, render: Callable[[int], str]) -> None:
+    """Append markdown, as much as there is room for: of too much GitHub shows nothing at all.
+
+    Args:
+        path: the file, which others write to as well.
+        render: makes a text of at most so many bytes.
+
+    Raises:
+        UsageError: `file-unusable`.
+    """
+    from miniseal.pipeline.report.markdown import SIZE  # few ask for it
+
+    there = path.stat().st_size if path.is_file() else 0
+    start = "\n" if there else ""
+    text = render(max(0, SIZE - there - len(start)))
+    append_file(path, f"{start}{text}".encode() if text else b"")

@@ -62,7 +62,7 @@ class Verb(click.Command):
         as_json = bool(ctx.params.pop("as_json"))
         schema = f"miniseal/{'-'.join(ctx.command_path.split()[1:])}/v1"
         try:
-            outcome = self._outcome(ctx)
+            outcome = self.outcome(ctx)
         except MinisealError as error:
             show_error(error, schema if as_json else None)
             return error.exit_code
@@ -78,7 +78,8 @@ class Verb(click.Command):
                 show_error(outcome.error, None)
         return outcome.exit_code
 
-    def _outcome(self, ctx: click.Context) -> Outcome:
+    def outcome(self, ctx: click.Context) -> Outcome:
+        """Run the callback."""
         try:
             if self.extra is not None:  # first of all, not when a package is at last imported
                 need(self.extra)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from miniseal.cli import progress as shown
-from miniseal.cli.files import FILE_UNUSABLE, append_file, write_file
+from miniseal.cli.files import FILE_UNUSABLE, append_summary, write_file
 from miniseal.cli.outcome import show_error
 from miniseal.formats.errors import MinisealError
 
@@ -216,13 +216,9 @@ def _write_page(path: Path, report: "Report") -> None:
 
 
 def _append_summary(path: Path, report: "Report") -> None:
-    """Append as much as there is room for: of too large a file GitHub shows nothing at all."""
-    from miniseal.pipeline.report.summary import SIZE, render
+    from miniseal.pipeline.report.summary import render
 
-    there = path.stat().st_size if path.is_file() else 0
-    start = "\n" if there else ""
-    text = render(report, max(0, SIZE - there - len(start)))
-    append_file(path, f"{start}{text}".encode() if text else b"")
+    append_summary(path, lambda limit: render(report, limit))
 
 
 def _write_sarif(path: Path, report: "Report", prefix: str, *, everything: bool) -> None:

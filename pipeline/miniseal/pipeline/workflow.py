@@ -5,7 +5,28 @@ The runner reads both outputs of a program. It obeys a line that begins, after s
 Both are made harmless in what strangers wrote, always: whoever reads a log may be such a runner.
 """
 
-__all__ = ["command", "inert", "inert_json"]
+from miniseal.pipeline.printable import one_line
+
+__all__ = [
+    "SHOWN",
+    "TEXT_LIMIT",
+    "TITLE_LIMIT",
+    "WARNED",
+    "command",
+    "failure",
+    "inert",
+    "inert_json",
+    "warned",
+]
+
+SHOWN = 10
+"""Annotations of one kind that GitHub shows for one step; it drops the rest."""
+
+WARNED = 5
+"""How many of them are left to what steps warn of."""
+
+TITLE_LIMIT = 200
+TEXT_LIMIT = 2000
 
 _DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _PROPERTY = _DATA | {":": "%3A", ",": "%2C"}
@@ -23,6 +44,28 @@ def command(name: str, data: str = "", **properties: object) -> str:
     given = {key: str(value) for key, value in properties.items() if value}
     said = ",".join(f"{key}={_escaped(value, _PROPERTY)}" for key, value in given.items())
     return f"{_MARK}{name}{' ' if said else ''}{said}{_MARK}{_escaped(data, _DATA)}"
+
+
+def failure(step: str, error: object) -> str:
+    """The line that annotates what ended a step, or all of it.
+
+    Args:
+        step: its name, or empty.
+        error: as `MinisealError.to_json` gives it.
+    """
+    known: dict[object, object] = error if isinstance(error, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+    title = ": ".join(str(part) for part in (step, known.get("code")) if part)
+    parts = [str(known.get("message") or "it ended")]
+    parts += [f"{name}: {known[name]}" for name in ("found", "expected", "hint") if known.get(name)]
+    text = "\n".join(one_line(part)[:TEXT_LIMIT] for part in parts)
+    return command("error", text, title=one_line(title)[:TITLE_LIMIT])
+
+
+def warned(step: str, text: str, before: int) -> str | None:
+    """The line that annotates what a step warns of, or None where there were too many before."""
+    if before >= WARNED:
+        return None
+    return command("warning", one_line(text)[:TEXT_LIMIT], title=one_line(step)[:TITLE_LIMIT])
 
 
 def inert(text: str) -> str:

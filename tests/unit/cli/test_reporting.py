@@ -12,8 +12,8 @@ from kit.runner import Acted, acted
 from miniseal.cli.reporting import Outputs, command_line, reported, taken
 from miniseal.formats.errors import Code, UsageError
 from miniseal.pipeline.report.gather import Asked
+from miniseal.pipeline.report.markdown import SIZE
 from miniseal.pipeline.report.recorder import Recorder
-from miniseal.pipeline.report.summary import SIZE
 
 BROKEN = Code("broken", UsageError, meaning="m", cause="c", remedy="r")
 

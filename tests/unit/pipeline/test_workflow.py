@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from kit.runner import Acted, acted
 from miniseal.pipeline.printable import one_line, printable
-from miniseal.pipeline.workflow import command, inert, inert_json
+from miniseal.pipeline.workflow import command, failure, inert, inert_json, warned
 
 HOSTILE = (
     "::error::x",
@@ -97,3 +97,17 @@ def test_json_means_the_same_and_is_not_obeyed(value: object) -> None:
         shown = inert_json(text)
         assert json.loads(shown) == value
         assert acted(shown) == []
+
+
+def test_a_failure_says_step_and_code() -> None:
+    assert acted(failure("build", {"code": "tool-failed", "message": "no"})) == [
+        Acted("error", "no", {"title": "build: tool-failed"})
+    ]
+    assert acted(failure("", None)) == [Acted("error", "it ended")]
+
+
+def test_warnings_leave_room_for_findings() -> None:
+    assert acted(warned("pack", "unused", 4) or "") == [
+        Acted("warning", "unused", {"title": "pack"})
+    ]
+    assert warned("pack", "unused", 5) is None

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from miniseal.cli import access, host
+from miniseal.cli.checking import Check
 from miniseal.cli.explaining import tree
-from miniseal.cli.outcome import Outcome, Verb
+from miniseal.cli.outcome import Outcome
 from miniseal.cli.signing import Signing, signing_options
 from miniseal.formats.errors import MinisealError
 from miniseal.verifier.examine import examine, refusing
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("verify", cls=Verb)
+@click.command("verify", cls=Check)
 @click.argument("reference")
 @click.option("--app", "app_id", required=True, help="The app_id that the package must be.")
 @host.policy_option

@@ -8,19 +8,11 @@ from miniseal.pipeline.printable import one_line
 from miniseal.pipeline.report.issues import Issue, Level, issues_of
 from miniseal.pipeline.report.model import Report
 from miniseal.pipeline.report.words import count
-from miniseal.pipeline.workflow import command
+from miniseal.pipeline.workflow import SHOWN, TEXT_LIMIT, TITLE_LIMIT, WARNED, command, failure
 
-__all__ = ["SHOWN", "annotations_of", "failure", "warned"]
-
-SHOWN = 10
-"""Annotations of one kind that GitHub shows for one step."""
-
-_WARNED = 5
-"""How many of them are left to what steps warn of."""
+__all__ = ["annotations_of"]
 
 _COMMANDS: dict[Level, str] = {"error": "error", "warning": "warning", "note": "notice"}
-_TITLE_LIMIT = 200
-_TEXT_LIMIT = 2000
 
 
 def annotations_of(report: Report, prefix: str = "") -> tuple[str, ...]:
@@ -32,7 +24,7 @@ def annotations_of(report: Report, prefix: str = "") -> tuple[str, ...]:
         report: of the release.
         prefix: the project's folder, as seen from the root of the repository, or empty.
     """
-    room: dict[Level, int] = {"error": SHOWN - 1, "warning": SHOWN - _WARNED, "note": SHOWN}
+    room: dict[Level, int] = {"error": SHOWN - 1, "warning": SHOWN - WARNED, "note": SHOWN}
     lines = [failure("", report.error)] if report.error and not report.recorder.failed else []
     left = 0
     for issue in issues_of(report) or ():
@@ -48,34 +40,12 @@ def annotations_of(report: Report, prefix: str = "") -> tuple[str, ...]:
     return tuple(lines)
 
 
-def failure(step: str, error: object) -> str:
-    """The line that annotates what ended a step, or all of it.
-
-    Args:
-        step: its name, or empty.
-        error: as `MinisealError.to_json` gives it.
-    """
-    known: dict[object, object] = error if isinstance(error, dict) else {}  # pyright: ignore[reportUnknownVariableType]
-    title = ": ".join(str(part) for part in (step, known.get("code")) if part)
-    parts = [str(known.get("message") or "it ended")]
-    parts += [f"{name}: {known[name]}" for name in ("found", "expected", "hint") if known.get(name)]
-    text = "\n".join(one_line(part)[:_TEXT_LIMIT] for part in parts)
-    return command("error", text, title=one_line(title)[:_TITLE_LIMIT])
-
-
-def warned(step: str, text: str, before: int) -> str | None:
-    """The line that annotates what a step warns of, or None where there were too many before."""
-    if before >= _WARNED:
-        return None
-    return command("warning", one_line(text)[:_TEXT_LIMIT], title=one_line(step)[:_TITLE_LIMIT])
-
-
 def _annotation(issue: Issue, prefix: str) -> str:
     spot = issue.spot
     return command(
         _COMMANDS[issue.level],
-        one_line(issue.text)[:_TEXT_LIMIT],
+        one_line(issue.text)[:TEXT_LIMIT],
         file=issue.file(prefix) if spot else "",
         line=spot.line if spot else 0,
-        title=one_line(f"{issue.rule} ({issue.severity})")[:_TITLE_LIMIT],
+        title=one_line(f"{issue.rule} ({issue.severity})")[:TITLE_LIMIT],
     )

@@ -11,7 +11,10 @@ from html import escape
 from miniseal.pipeline.printable import one_line
 from miniseal.pipeline.report.words import count
 
-__all__ = ["Sheet", "code", "lines", "text"]
+__all__ = ["SIZE", "Sheet", "code", "lines", "text"]
+
+SIZE = 1000 * 1024
+"""Bytes of a summary: GitHub drops all of one with more than 1024 KiB."""
 
 _LIMIT = 300
 _LINE_LIMIT = 1000

@@ -8,15 +8,12 @@ from miniseal.pipeline.report.findings import Placed, Scanned, Vulnerability, sc
 from miniseal.pipeline.report.head import Failure, Head, failure_of, head_of
 from miniseal.pipeline.report.limits import limits_of
 from miniseal.pipeline.report.making import bill_of, made_of
-from miniseal.pipeline.report.markdown import Sheet, code, lines, text
+from miniseal.pipeline.report.markdown import SIZE, Sheet, code, lines, text
 from miniseal.pipeline.report.model import Report
 from miniseal.pipeline.report.steps import Row, Timeline, timeline_of
 from miniseal.pipeline.report.words import count, plain_list
 
-__all__ = ["SIZE", "render"]
-
-SIZE = 1000 * 1024
-"""Bytes of a summary: GitHub drops all of one with more than 1024 KiB."""
+__all__ = ["render"]
 
 _SIGNS = {"released": "✅", "unchanged": "✅", "failed": "❌", "stopped": "⚠️"}
 _OUTPUT = 100

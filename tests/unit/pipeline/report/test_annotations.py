@@ -4,9 +4,10 @@ import pytest
 
 from kit.reports import failed, interrupted, played, released, unchanged
 from kit.runner import Acted, acted
-from miniseal.pipeline.report.annotations import SHOWN, annotations_of, failure, warned
+from miniseal.pipeline.report.annotations import annotations_of
 from miniseal.pipeline.report.model import Report
 from miniseal.pipeline.trivy.scan import Misconfiguration, Scan, Secret
+from miniseal.pipeline.workflow import SHOWN
 
 HOSTILE = "x\n::error::y\r##[group]z,a=b:c%0A"
 
@@ -85,20 +86,6 @@ def test_one_of_a_step_was_annotated_when_it_happened() -> None:
     error = {"code": "secret-found", "message": "1 possible secret"}
 
     assert annotated(replace(failed(), error=error)) == annotated(failed())
-
-
-def test_a_failure_says_step_and_code() -> None:
-    assert acted(failure("build", {"code": "tool-failed", "message": "no"})) == [
-        Acted("error", "no", {"title": "build: tool-failed"})
-    ]
-    assert acted(failure("", None)) == [Acted("error", "it ended")]
-
-
-def test_warnings_leave_room_for_findings() -> None:
-    assert acted(warned("pack", "unused", 4) or "") == [
-        Acted("warning", "unused", {"title": "pack"})
-    ]
-    assert warned("pack", "unused", 5) is None
 
 
 def test_what_strangers_wrote_is_text_of_an_annotation() -> None:

@@ -16,8 +16,9 @@ from kit.reports import GRAPH, REPORTS, failed, interrupted, played, released, u
 from miniseal.formats.predicates.vulns import Finding
 from miniseal.pipeline.report.claims import claims_of
 from miniseal.pipeline.report.layout import GraphNode
+from miniseal.pipeline.report.markdown import SIZE
 from miniseal.pipeline.report.model import Report, Subject
-from miniseal.pipeline.report.summary import SIZE, render
+from miniseal.pipeline.report.summary import render
 from miniseal.pipeline.trivy.scan import License, Misconfiguration, Scan, Secret
 from miniseal.verifier.vex import Suppressed
 
