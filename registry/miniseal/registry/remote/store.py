@@ -128,7 +128,7 @@ class RegistryStore:
     def put(self, data: bytes, media_type: str) -> Descriptor:
         """Store a blob, unless it is there."""
         descriptor = Descriptor.of(data, media_type)
-        self._blobs.put(descriptor, lambda: nullcontext(iter([data])))
+        self._blobs.put(descriptor, lambda: nullcontext(iter([data])), ask=True)
         return descriptor
 
     def put_stream(self, descriptor: Descriptor, content: Content) -> None:

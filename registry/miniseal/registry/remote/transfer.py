@@ -22,6 +22,8 @@ from miniseal.registry.store import CONTENT_MISSING, Content
 __all__ = ["Blobs"]
 
 _PUSH = "pull,push"
+_SMALL = 64 * 1024
+_MANY = 8
 _BINARY = "application/octet-stream"
 _ANEW = frozenset({REGISTRY_UNREACHABLE.name, CONTENT_MISSING.name})
 """After what an upload begins anew: the registry has forgotten it, or did not answer."""
@@ -34,6 +36,7 @@ class Blobs:
         """Ask for nothing yet."""
         self._session = session
         self._base = f"/v2/{repository}/blobs"
+        self._lacked = 0  # blobs one after another; threads may miscount them
 
     def has(self, descriptor: Descriptor) -> bool:
         """Whether there is a blob of this digest and, as far as the registry says, size."""
@@ -58,8 +61,12 @@ class Blobs:
         finally:
             pieces.close()
 
-    def put(self, descriptor: Descriptor, content: Content) -> None:
+    def put(self, descriptor: Descriptor, content: Content, *, ask: bool = False) -> None:
         """Upload a blob, unless it is there.
+
+        Whether it is there is always asked before a second attempt. Before the first it is not for
+        a small blob after several that were not there, unless `ask` says so: the question costs as
+        much as the answer could save.
 
         Raises:
             VerificationError: `digest-mismatch`, `redirect-refused`.
@@ -68,7 +75,9 @@ class Blobs:
         """
         until = self._session.deadline(descriptor.size)
         retries = self._session.retries(until)
-        while not self.has(descriptor):
+        asked = ask or descriptor.size > _SMALL or self._lacked < _MANY
+        while not (asked and self._holds(descriptor)):
+            asked = True
             try:
                 self._upload(descriptor, content, until)
             except EnvironmentalError as error:
@@ -78,6 +87,11 @@ class Blobs:
             else:
                 return
             retries.wait(failure)
+
+    def _holds(self, descriptor: Descriptor) -> bool:
+        held = self.has(descriptor)
+        self._lacked = 0 if held else self._lacked + 1
+        return held
 
     def mount(self, descriptor: Descriptor, repository: str) -> bool:
         """Take a blob over from another repository of the registry; False if that cannot be.
