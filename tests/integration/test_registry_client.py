@@ -196,6 +196,19 @@ def test_what_cannot_be_mounted_is_no_error_and_no_upload(registry: EvilRegistry
     assert len(registry.asked("DELETE", "/uploads/")) == 1
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405])
+def test_a_registry_that_refuses_to_mount_is_sent_the_bytes(
+    registry: EvilRegistry, status: int
+) -> None:
+    headers = {"WWW-Authenticate": 'Basic realm="x"'} if status == 401 else {}
+    registry.lie("POST", "mount=", lambda asked: asked.reply(status, headers=headers))
+    store = store_at(registry.host, with_credential(registry.host))
+
+    assert not store.mount(BLOB, "acme/other")
+    store.put(WASM, BLOB.media_type)
+    assert registry.blobs[BLOB.digest] == WASM
+
+
 # tags
 
 
@@ -459,6 +472,19 @@ def test_content_that_is_cut_off_goes_on_where_it_stopped(registry: EvilRegistry
 
     assert store.read(BLOB, limit=len(WASM)) == WASM
     assert len(registry.asked("GET", "/blobs/")) == 9
+
+
+def test_content_that_lacks_only_the_end_of_the_answer_is_whole(registry: EvilRegistry) -> None:
+    def endless(asked: Asked) -> None:
+        asked.begin(200, {"Transfer-Encoding": "chunked"})
+        asked.send(b"%x\r\n%b\r\n" % (len(WASM), WASM))
+        asked.hang_up()
+
+    registry.lie("GET", "/blobs/", lambda asked: asked.reply(416))
+    registry.lie("GET", "/blobs/", endless, times=1)
+
+    assert store_at(registry.host).read(BLOB, limit=len(WASM)) == WASM
+    assert len(registry.asked("GET")) == 1
 
 
 def test_content_of_a_registry_that_knows_no_ranges_is_skipped(registry: EvilRegistry) -> None:

@@ -13,7 +13,13 @@ from miniseal.formats.errors import EnvironmentalError, MinisealError
 from miniseal.formats.oci import Descriptor
 from miniseal.registry.checked import checked
 from miniseal.registry.remote import shown
-from miniseal.registry.remote.codes import REGISTRY_MALFORMED, REGISTRY_UNREACHABLE
+from miniseal.registry.remote.codes import (
+    AUTH_REFUSED,
+    AUTH_REQUIRED,
+    REGISTRY_MALFORMED,
+    REGISTRY_REFUSED,
+    REGISTRY_UNREACHABLE,
+)
 from miniseal.registry.remote.origin import resolve
 from miniseal.registry.remote.session import Request, Session
 from miniseal.registry.remote.wire import Answer, Body
@@ -27,6 +33,10 @@ _MANY = 8
 _BINARY = "application/octet-stream"
 _ANEW = frozenset({REGISTRY_UNREACHABLE.name, CONTENT_MISSING.name})
 """After what an upload begins anew: the registry has forgotten it, or did not answer."""
+_NOT_MOUNTED = frozenset(
+    each.name for each in (AUTH_REFUSED, AUTH_REQUIRED, CONTENT_MISSING, REGISTRY_REFUSED)
+)
+"""Answers to a mount after which the bytes are sent: who may not write is told so again then."""
 
 
 class Blobs:
@@ -107,7 +117,13 @@ class Blobs:
             also=(f"repository:{repository}:pull",),
             accept=frozenset({201, 202}),
         )
-        with self._session.open(request) as answer:
+        try:
+            answer = self._session.open(request)
+        except EnvironmentalError as error:
+            if error.code not in _NOT_MOUNTED:
+                raise
+            return False
+        with answer:
             if answer.status == 201:
                 return self.has(descriptor)
             with suppress(MinisealError):  # an upload that nobody finishes goes away by itself
@@ -131,6 +147,8 @@ class Blobs:
             except EnvironmentalError as error:
                 if error.code != REGISTRY_UNREACHABLE.name:
                     raise
+                if place == descriptor.size:  # only the end of the answer is missing
+                    return
                 failure = error
             else:
                 return
