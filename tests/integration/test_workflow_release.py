@@ -275,14 +275,14 @@ class TestTampering:
     def test_a_digest_that_is_not_the_job_s_is_refused(
         self, other: Releases, tmp_path: Path
     ) -> None:
-        path = f".github/workflows/{WORKFLOW}"
-        text = (own_repository(tmp_path / "own").folder / path).read_text()
-        old = "REBUILD: ${{ needs.rebuild.outputs.results }}"
-        assert old in text
-        changed = {path: text.replace(old, "REBUILD: ${{ needs.build.outputs.results }}")}
-        fork = replace(other, own=own_repository(tmp_path / "fork").changed(changed))
+        changed = fork(
+            other,
+            tmp_path,
+            "REBUILD: ${{ needs.rebuild.outputs.results }}",
+            "REBUILD: ${{ needs.build.outputs.results }}",
+        )
 
-        refused(fork.run(fork.caller()), fork, "results-mismatch")
+        refused(changed.run(changed.caller()), changed, "results-mismatch")
 
     def test_builds_that_differ_stop_the_release(self, other: Releases) -> None:
         project = other.project()
@@ -299,13 +299,14 @@ class TestTampering:
         refused(ran, other, "identity-mismatch")
 
     def test_a_runner_that_is_not_hosted_does_nothing(self, other: Releases) -> None:
-        ran = other.run(other.caller(), claims={"runner_environment": "self-hosted"})
+        did_nothing(other.run(other.caller(), claims={"runner_environment": "self-hosted"}))
 
-        for name in ("release/build", "release/rebuild"):
-            steps = ran.jobs[name].steps.values()
-            assert [step.result for step in steps] == ["failure"]
-            assert next(iter(steps)).name.startswith("Refuse other runners")
-        assert set(ran.jobs) == {"release/build", "release/rebuild"}
+    def test_a_workflow_that_does_not_know_its_commit_does_nothing(
+        self, other: Releases, tmp_path: Path
+    ) -> None:
+        changed = fork(other, tmp_path, "job.workflow_sha", "job.nothing")
+
+        did_nothing(changed.run(changed.caller()))
 
 
 class TestAction:
@@ -348,6 +349,23 @@ class TestAction:
         platform = caller.folder / "platform"
         other.verify(reference, platform / "own.toml").ok()
         other.verify(reference, platform / "policy.toml").refused("identity-mismatch")
+
+
+def fork(scene: Releases, folder: Path, old: str, new: str) -> Releases:
+    """The scene, whose workflow somebody has changed."""
+    own = own_repository(folder / "fork")
+    path = f".github/workflows/{WORKFLOW}"
+    text = (own.folder / path).read_text()
+    assert old in text
+    return replace(scene, own=own.changed({path: text.replace(old, new)}))
+
+
+def did_nothing(ran: Ran) -> None:
+    """The jobs that build refused to, and no other ran."""
+    assert set(ran.jobs) == {"release/build", "release/rebuild"}
+    for job in ran.jobs.values():
+        (step,) = job.steps.values()
+        assert (step.name[:19], step.result) == ("Refuse other runner", "failure")
 
 
 def refused(ran: Ran, scene: Releases, code: str) -> None:

@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-_SECONDS = 60.0
+_SECONDS = 240.0
 
 
 def main() -> None:
