@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 
 from kit.commands import Run
 from kit.gitlab import Pipeline
@@ -82,8 +81,8 @@ def test_a_result_that_was_changed_on_the_way_is_refused(pipeline: Pipeline, key
         pipeline.run(job).ok()
 
     def change(checkout: Path) -> None:
-        results = checkout / "results" / "build" / "results.json"
-        results.write_bytes(results.read_bytes() + b" ")
+        result = checkout / "results" / "build" / "test"
+        result.write_bytes(result.read_bytes() + b" ")
 
     ended = pipeline.run("sign", change)
 
@@ -92,12 +91,19 @@ def test_a_result_that_was_changed_on_the_way_is_refused(pipeline: Pipeline, key
     assert not (pipeline.folder.parent / "registry").exists()
 
 
-def test_only_the_job_that_signs_gets_a_token() -> None:
-    document = yaml.safe_load(TEMPLATE.read_bytes())
-    jobs = {name: job for name, job in document.items() if isinstance(job, dict)}
+def test_only_the_job_that_signs_gets_a_token(pipeline: Pipeline) -> None:
+    jobs = {name: pipeline.document[name] for name in pipeline.jobs}
 
     assert [name for name, job in jobs.items() if "id_tokens" in job] == ["sign"]
     assert jobs["sign"]["id_tokens"] == {"SIGSTORE_ID_TOKEN": {"aud": "sigstore"}}
-    said = [line for line in jobs["sign"]["script"] if "miniseal" in line]
-    assert [line.split()[:2] for line in said] == [["miniseal", "release"]]
-    assert all(line.count("--performed") == 3 for line in said)
+    (line,) = jobs["sign"]["script"]
+    assert line.startswith("miniseal release ")
+    for part in ("build", "rebuild", "scan"):
+        assert f'--performed "$(performed {part})"' in line
+
+
+def test_no_job_sets_variables_of_another_or_keeps_a_cache(pipeline: Pipeline) -> None:
+    for name in pipeline.jobs:
+        job = pipeline.document[name]
+        assert "cache" not in job
+        assert set(job.get("artifacts", {})) <= {"paths", "when"}

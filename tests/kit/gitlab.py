@@ -1,8 +1,8 @@
 """Runs the jobs of a GitLab pipeline here: their scripts, each in a checkout of its own.
 
 Of a pipeline's YAML it knows `extends`, `variables`, `needs`, `id_tokens`, `before_script`,
-`script` and `artifacts` with `paths` and `reports.dotenv`. Nothing else is looked at: images,
-runners, rules and what GitLab lets a job see are GitLab's.
+`script`, `!reference` and `artifacts` with `paths`. Nothing else is looked at: images, runners,
+rules and what GitLab lets a job see are GitLab's.
 """
 
 import os
@@ -60,9 +60,14 @@ class Pipeline:
     _ended: dict[str, Path] = field(default_factory=dict[str, Path])
 
     @property
+    def document(self) -> dict[str, Any]:
+        """All of it."""
+        return cast("dict[str, Any]", yaml.load(self.text, _Loader))  # noqa: S506 - a safe one
+
+    @property
     def jobs(self) -> list[str]:
         """The names of all jobs, in the order of the file."""
-        every = [name for name in self._document() if name not in _WORDS]
+        every = [name for name in self.document if name not in _WORDS]
         return [name for name in every if not name.startswith(".")]
 
     def run(self, job: str, meanwhile: Callable[[Path], object] | None = None) -> Ended:
@@ -76,20 +81,16 @@ class Pipeline:
         checkout = self.folder / job
         shutil.copytree(self.source, checkout)
         given = os.environ if "id_tokens" not in made else {**os.environ, **self.token}
-        env = {**given, **self._document().get("variables", {}), **self.variables}
         for need in made.get("needs", []):
-            name, brings = (
-                (need, True) if isinstance(need, str) else (need["job"], need["artifacts"])
-            )
-            if brings:
-                env |= self._bring(name, checkout)
+            if isinstance(need, str):
+                self._bring(need, checkout)
         if meanwhile is not None:
             meanwhile(checkout)
-        lines = [*made.get("before_script", []), *made["script"]]
+        lines = [*self._lines(made.get("before_script", [])), *self._lines(made["script"])]
         done = subprocess.run(
             ["bash", "-eo", "pipefail", "-c", "\n".join(lines)],
             cwd=checkout,
-            env=env,
+            env={**given, **self.document["variables"], **self.variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -100,25 +101,41 @@ class Pipeline:
         self._ended[job] = checkout
         return Ended(code=done.returncode, said=done.stdout, folder=checkout)
 
-    def _bring(self, job: str, checkout: Path) -> dict[str, str]:
-        """Copy a job's artifacts; its variables."""
-        artifacts, left = self._job(job)["artifacts"], self._ended[job]
-        for path in artifacts["paths"]:
-            copy = shutil.copytree if (left / path).is_dir() else shutil.copy
-            (checkout / path).parent.mkdir(parents=True, exist_ok=True)
-            copy(left / path, checkout / path)
-        report = artifacts.get("reports", {}).get("dotenv")
-        lines = (left / report).read_text(encoding="utf-8").splitlines() if report else []
-        return dict(line.split("=", 1) for line in lines)
+    def _bring(self, job: str, checkout: Path) -> None:
+        """Copy a job's artifacts."""
+        for path in self._job(job)["artifacts"]["paths"]:
+            shutil.copytree(self._ended[job] / path, checkout / path)
+
+    def _lines(self, entries: list[Any]) -> list[str]:
+        """A script, with what it refers to."""
+        found: list[str] = []
+        for each in entries:
+            found += self._lines(self._at(each)) if isinstance(each, _Reference) else [each]
+        return found
+
+    def _at(self, reference: "_Reference") -> list[Any]:
+        value: Any = self.document
+        for name in reference.path:
+            value = value[name]
+        return cast("list[Any]", value)
 
     def _job(self, name: str) -> dict[str, Any]:
-        document = self._document()
-        own = document[name]
-        parents = own.get("extends", [])
-        merged: dict[str, Any] = {}
-        for parent in [parents] if isinstance(parents, str) else parents:
-            merged |= document[parent]
-        return {**merged, **own}
+        document = self.document
+        own: dict[str, Any] = document[name]
+        return {**document[own["extends"]], **own}
 
-    def _document(self) -> dict[str, Any]:
-        return cast("dict[str, Any]", yaml.safe_load(self.text))
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reference:
+    path: list[str]
+
+
+class _Loader(yaml.SafeLoader):
+    """Knows GitLab's one tag."""
+
+
+def _reference(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> _Reference:
+    return _Reference(path=loader.construct_sequence(node))
+
+
+_Loader.add_constructor("!reference", _reference)
