@@ -69,12 +69,13 @@ def test_the_environment_of_a_workflow_names_the_summary(
     assert "good" in summary.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("words", [[], ["--json"]], ids=["text", "json"])
 def test_a_refusal_in_a_workflow_is_annotated(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
 
-    assert run("--how", "raised") == 1
+    assert run("--how", "raised", *words) == 1
     said = capsys.readouterr()
     [annotation] = acted(said.err + said.out)
     assert annotation == Acted(
