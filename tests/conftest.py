@@ -149,16 +149,15 @@ def cosign(sigstore: PrivateSigstore) -> Cosign:
 def act(sigstore: PrivateSigstore, tmp_path_factory: pytest.TempPathFactory) -> Act:
     """Runs GitHub workflows inside the private Sigstore: `act.run(repository, "ci.yml").ok("a")`.
 
-    What jobs fetch is kept where the tests' own is.
+    Jobs have the tools that are fetched already, and no way to fetch others.
     """
     from miniseal.cli.workshop import tool_cache  # not for unit tests
 
-    environ = {
-        "MINISEAL_CACHE": str(tool_cache().folder.parent),
-        "MINISEAL_STEP_CACHE": "off",
-    }
-    program = _service(programs.ACT.entry()) / "act"
     folder = tmp_path_factory.mktemp("act")
+    (folder / "cache").mkdir()
+    (folder / "cache" / "tools").symlink_to(tool_cache().folder)
+    environ = {"MINISEAL_CACHE": str(folder / "cache"), "MINISEAL_STEP_CACHE": "off"}
+    program = _service(programs.ACT.entry()) / "act"
     return Act(program=program, sigstore=sigstore, folder=folder, environ=environ)
 
 
@@ -166,6 +165,12 @@ def act(sigstore: PrivateSigstore, tmp_path_factory: pytest.TempPathFactory) -> 
 def wheels() -> Path:
     """The folder with the wheels that a job of a release installs."""
     return _service(wheel_house.entry())
+
+
+@pytest.fixture(scope="session")
+def actionlint() -> Path:
+    """Checks workflows."""
+    return _service(programs.ACTIONLINT.entry()) / "actionlint"
 
 
 @pytest.fixture(scope="session")

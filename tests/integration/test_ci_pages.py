@@ -17,7 +17,6 @@ from kit.pages import blocks
 from kit.policies import FILES
 from kit.workflow_runs import WORKFLOW, Run
 from miniseal.verifier.policy.policy import Policy
-from services import cache, programs
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to"
 GITHUB = HOW_TO / "github-actions.md"
@@ -60,15 +59,14 @@ def _made() -> Package:
     return package(wasm=wasm_module(("env", "abort")), permissions=())
 
 
-def test_the_callers_workflow_has_nothing_that_linters_find(tmp_path: Path) -> None:
+def test_the_callers_workflow_has_nothing_that_linters_find(
+    tmp_path: Path, actionlint: Path
+) -> None:
     path = tmp_path / ".github" / "workflows" / "release.yml"
     path.parent.mkdir(parents=True)
     path.write_text(_caller(), encoding="utf-8")
-    if not programs.ACTIONLINT.entry().is_dir():
-        with cache.building():
-            pass
     linters = (
-        [programs.ACTIONLINT.entry() / "actionlint", "-shellcheck=", "-pyflakes=", path],
+        [actionlint, "-shellcheck=", "-pyflakes=", path],
         [Path(sys.executable).with_name("zizmor"), "--pedantic", "--offline", "--quiet", path],
     )
 

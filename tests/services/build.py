@@ -29,7 +29,9 @@ def main() -> None:
     with cache.building():
         get_packages()
         if not only:
-            for built in (programs.ACT, programs.SIGSTORE, programs.DAGGER, programs.REGISTRIES):
+            for built in (programs.ACT, programs.ACTIONLINT, programs.SIGSTORE):
+                get_programs(built)
+            for built in (programs.DAGGER, programs.REGISTRIES):
                 get_programs(built)
             _keep("fetching what jobs install", wheels.entry(), wheels.make)
             _keep("installing sigstore-js", node.entry(), node.make)
