@@ -145,7 +145,9 @@ def scene(
 ) -> Releases:
     folder = tmp_path_factory.mktemp("releases")
     place = f"{act.sigstore.registry}/{folder.name}/tip"
-    return Releases(act=act, own=own, database=database, place=place, folder=folder)
+    scene = Releases(act=act, own=own, database=database, place=place, folder=folder)
+    run_miniseal("perform", scene.project(), "build", "-o", folder / "fetched").ok()  # the tools
+    return scene
 
 
 @pytest.fixture(scope="module")
