@@ -183,7 +183,7 @@ class LayoutFolder:
             EnvironmentalError: `storage-failed`.
         """
         written = index.ordered()
-        data = written.to_bytes()
+        data = written.as_it_is()
         self._root.write(_INDEX, data)
         self.memory.index = (data, written)
 

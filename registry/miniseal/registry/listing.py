@@ -25,12 +25,12 @@ def list_referrers(folder: LayoutFolder, subject: str) -> tuple[Descriptor, ...]
     # by size too: an entry with a wrong one hides no other
     candidates = {(d.digest, d.size): d for data in lists for d in referrers.candidates(data)}
     # oras lists referrers in index.json itself, as it lists every other manifest
-    others = (e.descriptor for e in index.entries if not _is_listing(e))
-    types = referrers.REFERRER_TYPES
-    candidates |= {(d.digest, d.size): d for d in others if d.media_type in types}
+    plain, types = folder.memory.plain, referrers.REFERRER_TYPES
+    unknown = (e for e in index.entries if e.digest not in plain and e.media_type in types)
+    others = (e.descriptor for e in unknown if not _is_listing(e))
+    candidates |= {(d.digest, d.size): d for d in others}
     found: dict[str, Descriptor] = {}
     size = 0
-    plain = folder.memory.plain
     for candidate in candidates.values():
         if candidate.digest in plain:
             continue
@@ -116,10 +116,9 @@ def remove_superseded(folder: LayoutFolder, before: LayoutIndex, after: LayoutIn
     Raises:
         EnvironmentalError: `storage-failed`.
     """
-    for entry in before.entries:
-        digest = entry.descriptor.digest
-        if _is_listing(entry) and not after.by_digest(digest):
-            folder.remove(digest)
+    kept = {entry.digest for entry in after.entries}
+    for digest in {entry.digest for entry in before.entries if _is_listing(entry)} - kept:
+        folder.remove(digest)
 
 
 def _listing(
@@ -136,7 +135,7 @@ def _listing(
 
 def _is_listing(entry: Entry) -> bool:
     """Whether an entry is a list of referrers."""
-    is_index = entry.descriptor.media_type == INDEX_TYPE
+    is_index = entry.media_type == INDEX_TYPE
     return is_index and entry.name is not None and referrers.is_fallback_tag(entry.name)
 
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -6,7 +7,7 @@ from hypothesis import strategies as st
 
 from miniseal.formats.errors import MinisealError
 from miniseal.formats.oci import INDEX_TYPE, MANIFEST_TYPE, REF_NAME, Descriptor
-from miniseal.registry.index import INDEX_VALUES, LayoutIndex
+from miniseal.registry.index import INDEX_VALUES, Entry, LayoutIndex
 
 DESCRIPTORS = [Descriptor.of(b"%d" % number, MANIFEST_TYPE) for number in range(4)]
 A, B = DESCRIPTORS[:2]
@@ -123,6 +124,39 @@ def test_any_json_is_an_index_or_malformed(value: object) -> None:
         assert error.code == "layout-malformed"  # noqa: PT017 - either way is right
     else:
         assert json.loads(index.to_bytes()).keys() == json.loads(data).keys()
+
+
+members = {
+    "mediaType": st.sampled_from([MANIFEST_TYPE, "", "x", None, 1]),
+    "digest": st.sampled_from([A.digest, A.digest.upper(), f"{A.digest}\n", A.digest[:-1], "", 7]),
+    "size": st.sampled_from([0, 1, -1, True, 2**53 - 1, 2**53, 1.0, "1", None]),
+    "artifactType": st.sampled_from(["a/b", "", None, 1]),
+    "annotations": st.none()
+    | st.just([])
+    | st.dictionaries(
+        st.sampled_from([REF_NAME, "x"]), st.sampled_from(["1.0.0", "", None, 1]), max_size=2
+    ),
+}
+good = {"mediaType": MANIFEST_TYPE, "digest": A.digest, "size": 1}
+entries = st.fixed_dictionaries({}, optional=members).map(lambda given: {**good, **given})
+
+
+@given(entries | st.dictionaries(st.sampled_from([*members]), st.none()) | st.none())
+@settings(max_examples=500, deadline=None)
+def test_an_entry_is_read_as_descriptors_are(value: object) -> None:
+    try:
+        read = Descriptor.from_json(value)
+    except MinisealError as refused:
+        with pytest.raises(MinisealError) as error:
+            Entry.from_json(value)
+        assert error.value.code == refused.code  # noqa: PT017 - either way is right
+    else:
+        entry = Entry.from_json(value)
+        others = {k: v for k, v in read.annotations.items() if k != REF_NAME}
+        assert entry.name == read.annotations.get(REF_NAME)
+        assert entry.descriptor == replace(read, annotations=others)
+        assert (entry.digest, entry.media_type) == (read.digest, read.media_type)
+        assert entry.value == value
 
 
 def test_an_index_of_too_many_values_is_neither_read_nor_written() -> None:
