@@ -65,7 +65,7 @@ class CertificateIdentity:
         source_repository_id: the repository's number, which outlives a rename.
         source_owner: the repository's owner.
         source_owner_id: the owner's number.
-        build_config_uri: the workflow that was started, with its ref; of a reusable one, the caller.
+        build_config_uri: the workflow that was started, with its ref; of a reusable one its caller.
         build_trigger: the event that started the workflow.
         run_invocation: the run itself.
     """
