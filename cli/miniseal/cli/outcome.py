@@ -5,6 +5,7 @@ the error family's (docs/reference/exit-codes).
 """
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from miniseal.pipeline.printable import printable
 from miniseal.pipeline.workflow import inert, inert_json
 
 __all__ = ["Outcome", "Verb", "show_error"]
+
+# What JSON leaves as it is and a screen obeys: C1 controls, line ends and direction marks.
+_OBEYED = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,4 +116,4 @@ def _json(document: Mapping[str, object]) -> str:
         text.encode(getattr(sys.stdout, "encoding", None) or "ascii")  # None where it is closed
     except UnicodeEncodeError:
         text = json.dumps(document, indent=2)
-    return inert_json(text)
+    return inert_json(_OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
