@@ -24,6 +24,7 @@ __all__ = [
     "MANIFEST_TYPE",
     "MANIFEST_TYPES",
     "MANIFEST_VALUES",
+    "MEDIA_TYPE_LIMIT",
     "OCI_MALFORMED",
     "REF_NAME",
     "TITLE",
@@ -49,7 +50,7 @@ MANIFEST_LIMIT = 4 * 1024 * 1024
 """Bytes; the bound that registries and clients agree on for manifests and indexes."""
 MANIFEST_VALUES = 200_000
 """Of JSON in those bytes: more than forty thousand descriptors have."""
-_MOST_TYPE = 255
+MEDIA_TYPE_LIMIT = 255
 """Characters of a media type (RFC 6838, section 4.2)."""
 
 OCI_MALFORMED = Code(
@@ -239,7 +240,7 @@ def _artifact_type(members: Members) -> str | None:
 
 def _type(members: Members, name: str) -> str:
     found = members.string(name)
-    if len(found) > _MOST_TYPE:
+    if len(found) > MEDIA_TYPE_LIMIT:
         raise OCI_MALFORMED(
             f"{members.what}.{name} is too long for a media type", found=repr(found)[:60]
         )

@@ -14,7 +14,13 @@ from typing import Any, NamedTuple
 
 from miniseal.formats.errors import FormatError
 from miniseal.formats.members import Members
-from miniseal.formats.oci import INDEX_TYPE, OCI_MALFORMED, REF_NAME, Descriptor
+from miniseal.formats.oci import (
+    INDEX_TYPE,
+    MEDIA_TYPE_LIMIT,
+    OCI_MALFORMED,
+    REF_NAME,
+    Descriptor,
+)
 from miniseal.formats.strictjson import MAX_INTEGER, TOO_LARGE, loads, most_values
 from miniseal.registry.files import LAYOUT_MALFORMED
 from miniseal.registry.store import is_content_tag
@@ -229,15 +235,17 @@ def _usual(value: object) -> Entry | None:
         return None
     entry: dict[str, object] = value  # pyright: ignore[reportUnknownVariableType]
     kind, digest, size = entry.get("mediaType"), entry.get("digest"), entry.get("size")
+    artifact_type = entry.get("artifactType", "")
     annotations: Any = entry.get("annotations", _NONE)
     if (
         type(kind) is str
-        and kind
+        and 0 < len(kind) <= MEDIA_TYPE_LIMIT
         and type(digest) is str
         and _DIGEST.fullmatch(digest)
         and type(size) is int
         and 0 <= size <= MAX_INTEGER
-        and type(entry.get("artifactType", "")) is str
+        and type(artifact_type) is str
+        and len(artifact_type) <= MEDIA_TYPE_LIMIT
         and annotations.__class__ is dict
         and {*map(type, annotations.values())} <= _TEXT
     ):

@@ -168,3 +168,31 @@ def test_an_index_of_too_many_values_is_neither_read_nor_written() -> None:
     with pytest.raises(MinisealError) as error:
         LayoutIndex(others={"x": many}).to_bytes()
     assert error.value.code == "too-large"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"mediaType": "a" * 256},
+        {"mediaType": ""},
+        {"mediaType": None},
+        {"artifactType": "a" * 256},
+        {"artifactType": 7},
+        {"size": True},
+        {"size": -1},
+        {"size": 2**53},
+        {"digest": f"{A.digest}\n"},
+        {"digest": A.digest.upper()},
+        {"annotations": {"a": 1}},
+        {"annotations": []},
+    ],
+)
+def test_an_entry_that_is_no_descriptor_is_refused_when_it_is_read(
+    changed: dict[str, object],
+) -> None:
+    document = {"schemaVersion": 2, "manifests": [A.to_json() | changed]}
+
+    with pytest.raises(MinisealError) as error:
+        LayoutIndex.from_bytes(json.dumps(document).encode())
+
+    assert error.value.code == "layout-malformed"
