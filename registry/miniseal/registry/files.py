@@ -25,6 +25,7 @@ __all__ = [
     "Folder",
     "Prepared",
     "storage",
+    "write_all",
 ]
 
 LAYOUT_MALFORMED = Code(
@@ -49,6 +50,7 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _SYNCS = 4
+_LARGE = 4 * 1024 * 1024
 # What opening a symlink, a socket, or a file in place of a folder (or the reverse) answers.
 _WRONG_KIND = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO})
 
@@ -181,17 +183,13 @@ class Folder:
         Raises:
             EnvironmentalError: `storage-failed`.
         """
-        temporary, size = f"{TEMPORARY}{secrets.token_hex(8)}", 0
+        temporary = f"{TEMPORARY}{secrets.token_hex(8)}"
         with storage(f"write {name} in {self.path}"):
             fd = os.open(temporary, _CREATE, mode, dir_fd=self.fd)
             try:
-                for chunk in chunks:
-                    size += len(chunk)
-                    left = memoryview(chunk)
-                    while left:
-                        left = left[os.write(fd, left) :]
+                size = _fill(fd, chunks)
             except BaseException:
-                self.drop(Prepared(name=name, temporary=temporary, fd=fd, size=size))
+                self.drop(Prepared(name=name, temporary=temporary, fd=fd, size=0))
                 raise
         return Prepared(name=name, temporary=temporary, fd=fd, size=size)
 
@@ -271,6 +269,37 @@ def _reading(path: str) -> Generator[None]:
         if error.errno in _WRONG_KIND:
             raise _wrong_kind(path) from error
         raise _failed(f"read {path}", error) from error
+
+
+def write_all(fd: int, chunks: Iterable[bytes]) -> None:
+    """Write chunks to the end of an open file.
+
+    Raises:
+        OSError: it cannot be.
+    """
+    for chunk in chunks:
+        left = memoryview(chunk)
+        while left:
+            left = left[os.write(fd, left) :]
+
+
+def _fill(fd: int, chunks: Iterable[bytes]) -> int:
+    """Write chunks to a new file; how many bytes they were."""
+    size, left = 0, iter(chunks)
+    for chunk in left:
+        write_all(fd, (chunk,))
+        size += len(chunk)
+        if size > _LARGE:
+            break
+    else:
+        return size
+    from miniseal.registry.behind import Behind  # what is small does without
+
+    with Behind(fd) as behind:
+        for chunk in left:
+            behind.write(chunk)
+            size += len(chunk)
+    return size
 
 
 def _sync(fds: Sequence[int]) -> None:

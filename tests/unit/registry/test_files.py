@@ -1,9 +1,11 @@
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from miniseal.formats.errors import MinisealError
+from miniseal.registry import behind
 from miniseal.registry.files import TEMPORARY, Folder
 
 
@@ -26,6 +28,50 @@ def test_failed_rename_leaves_no_temporary_file(tmp_path: Path) -> None:
 
     assert error.value.code == "storage-failed"
     assert [file.name for file in tmp_path.iterdir()] == ["name"]
+
+
+PIECES = [bytes([number]) * 300_000 for number in range(40)]
+
+
+def test_large_file_is_written_in_its_order(tmp_path: Path) -> None:
+    with Folder(str(tmp_path)) as folder:
+        folder.write_chunks("name", iter(PIECES))
+
+    assert (tmp_path / "name").read_bytes() == b"".join(PIECES)
+
+
+@pytest.mark.parametrize(("call", "after"), [("write", 0), ("write", 30), ("fdatasync", 0)])
+def test_large_file_that_cannot_be_written_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, after: int
+) -> None:
+    real, calls = getattr(os, call), 0
+
+    def failing(*arguments: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls > after:
+            raise OSError(28, "No space left on device")
+        return real(*arguments)
+
+    monkeypatch.setattr(os, call, failing)
+    monkeypatch.setattr(behind, "SYNC_AFTER", 1024 * 1024)
+    with Folder(str(tmp_path)) as folder, pytest.raises(MinisealError) as error:
+        folder.write_chunks("name", iter(PIECES))
+
+    assert error.value.code == "storage-failed"
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 - hidden files too
+
+
+def test_large_file_that_ends_in_an_error_is_not_there(tmp_path: Path) -> None:
+    def cut_off() -> Iterator[bytes]:
+        yield from PIECES
+        raise ConnectionError
+
+    with Folder(str(tmp_path)) as folder, pytest.raises(MinisealError) as error:
+        folder.write_chunks("name", cut_off())
+
+    assert error.value.code == "storage-failed"
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 - hidden files too
 
 
 def test_missing_folder_is_pythons_own_error(tmp_path: Path) -> None:
