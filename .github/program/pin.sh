@@ -4,5 +4,5 @@
 set -euo pipefail
 name=${1%:*}
 found='import json, sys; print(json.load(sys.stdin)["result"]["subject"]["digest"])'
-digest=$(miniseal discover "$1" --json | python3 -c "$found")
+digest=$(miniseal discover "$1" --json | python3 -I -c "$found")
 echo "$name@$digest"

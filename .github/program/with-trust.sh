@@ -6,7 +6,7 @@ set -euo pipefail
 policy=$1
 shift
 asks='import sys, tomllib; print("tuf" in tomllib.load(open(sys.argv[1], "rb")).get("trust", {}))'
-if [ "$(python3 -c "$asks" "$policy")" = True ]; then
+if [ "$(python3 -I -c "$asks" "$policy")" = True ]; then
 	MINISEAL_TRUST=$(mktemp -d)/trust
 	export MINISEAL_TRUST
 	miniseal refresh --policy "$policy" >&2
