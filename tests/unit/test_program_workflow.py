@@ -146,7 +146,7 @@ def test_outputs_are_digests_and_names_that_were_checked() -> None:
     for job in (*PERFORMING, "sign"):
         lines = [line for line in scripts(job).splitlines() if "GITHUB_OUTPUT" in line]
         assert len(lines) == 1
-        assert lines[0].startswith("python3 miniseal/.github/program/outputs.py ")
+        assert lines[0].startswith("python3 -I miniseal/.github/program/outputs.py ")
     assert [name for name, job in JOBS.items() if "outputs" in job] == [*PERFORMING, "sign"]
 
 
