@@ -743,8 +743,8 @@ def test_a_host_that_answers_no_connection_is_given_up() -> None:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
         host, port = full.getsockname()
-        access = replace(QUICK, total_seconds=1, attempts=1)
-        with pytest.raises(MinisealError) as error:
+        access = replace(QUICK, total_seconds=1, connect_seconds=60)
+        with bounded(8), pytest.raises(MinisealError) as error:
             store_at(f"{host}:{port}", access).resolve("1.0.0")
 
     assert error.value.code == "registry-unreachable"

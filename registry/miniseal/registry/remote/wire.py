@@ -117,7 +117,7 @@ class Answer:
 class Wire:
     """Connections, kept for the next request."""
 
-    __slots__ = ("_pool",)
+    __slots__ = ("_access", "_pool")
 
     def __init__(self, access: Access) -> None:
         """Open none yet.
@@ -126,6 +126,7 @@ class Wire:
             UsageError: `ca-file-invalid`.
             EnvironmentalError: `extra-missing`.
         """
+        self._access = access
         self._pool = _pool(access)
 
     def ask(
@@ -142,12 +143,18 @@ class Wire:
         Raises:
             EnvironmentalError: `registry-unreachable`, `registry-untrusted`.
         """
+        from urllib3 import Timeout
+
         with metered(budget), _failures(url):
+            if budget.left <= 0:
+                raise TimeoutError("there is no time left")
+            connect = min(self._access.connect_seconds, budget.left)
             response = self._pool.urlopen(
                 method,
                 url,
                 body=body if isinstance(body, bytes | None) else _in_time(body, budget),
                 headers={"User-Agent": "miniseal", "Accept-Encoding": "identity", **headers},
+                timeout=Timeout(connect=connect, read=budget.patience),
                 redirect=False,
                 retries=False,
                 preload_content=False,
@@ -170,7 +177,7 @@ def _pool(access: Access) -> "PoolManager":
     need("registry")
     import ssl
 
-    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Timeout
+    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
     from urllib3.connection import HTTPConnection, HTTPSConnection
 
     class Plain(HTTPConnection):
@@ -196,7 +203,6 @@ def _pool(access: Access) -> "PoolManager":
     pool = PoolManager(
         num_pools=_CONNECTIONS,
         maxsize=_CONNECTIONS,
-        timeout=Timeout(connect=access.connect_seconds, read=access.read_seconds),
         ssl_context=trust,
         blocksize=CHUNK,
     )
