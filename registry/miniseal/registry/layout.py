@@ -1,8 +1,9 @@
 """A store in an OCI image layout on disk: one folder is one repository.
 
 Any number of processes may use one layout at once. Blobs are written without a lock, names are
-changed under it, readers take none. What a writer was told is done, is on the disk. Other tools may
-read the layout meanwhile; those that write (oras, regctl, skopeo) take no lock, so they may not.
+changed under it, readers take none. What a writer was told is done, is on the disk; blobs within a
+`LayoutStore.batch` are there before anything names them, and at its end. Other tools may read the
+layout meanwhile; those that write (oras, regctl, skopeo) take no lock, so they may not.
 """
 
 import threading
