@@ -17,8 +17,8 @@ from cryptography import x509
 
 from kit.cosign import Cosign
 from kit.killing import nothing_survives
+from kit.network import Network
 from kit.sigstore import PrivateSigstore
-from kit.sigstore_network import Network
 from services import programs
 
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"

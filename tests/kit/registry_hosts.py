@@ -8,28 +8,21 @@
 | `tokens` | distribution v3 | tag | yes | by token, from a service at another port |
 | `nginx` | olareg behind nginx | API | yes | by password, from the proxy |
 
-The programs are those that `make services` built and unpacked. They die with the thread that
-started them. The token service is a thread of this process.
+Some of the programs are Debian's, unpacked. The token service is a thread of this process.
 """
 
 import http.client
 import json
-import shutil
 import ssl
-import subprocess
-import tempfile
-import time
 from base64 import b64encode
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from kit.registry_files import Authority, distribution_config, nginx_config
 from kit.registry_tokens import TokenService
-from kit.sigstore_network import Network
+from kit.serving import Services
 from miniseal.registry import Access
 from services import unpacked
 
@@ -42,8 +35,6 @@ _PASSWORD_HASH = "$2y$04$abcdefghijklmnopqrstuuLZYjhNQAOdpbzt4WxWlUHjv1wsyH5DG" 
 
 _TOKENS = "localhost:5109"
 _BEHIND = "127.0.0.1:5108"
-_READY_SECONDS = 60.0
-_DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,12 +73,11 @@ HOSTS = {
 """The registries by name."""
 
 
-class Registries:
+class Registries(Services):
     """The services; use it in a `with`.
 
     Attributes:
         programs: the folder with what was built from Go modules.
-        folder: of their files, gone at the end.
         ca_file: the certificate of the authority that theirs are from.
         docker_config: a folder with a `config.json` that has the user's password for all of them.
         tokens: gives tokens to the user, for the registry `tokens`.
@@ -100,38 +90,12 @@ class Registries:
             programs: the folder with what was built from Go modules.
             debian: the folder into which Debian's packages were unpacked.
         """
+        super().__init__("registries")
         self.programs = programs
-        self.folder = Path(tempfile.mkdtemp(prefix="registries-"))
         self.ca_file = self.folder / "ca.pem"
         self.docker_config = self.folder / "docker"
         self.tokens = TokenService(address=_TOKENS, user=USER, password=PASSWORD)
         self._debian = unpacked.environ(debian)
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._network = Network()
-        self._at_end = ExitStack()
-
-    def __enter__(self) -> Self:
-        try:
-            with self.inside():
-                self._start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    @contextmanager
-    def inside(self) -> Generator[None]:
-        """This thread, and the processes and threads that it starts, reach the registries."""
-        with self._network.inside():
-            yield
 
     @property
     def environ(self) -> dict[str, str]:
@@ -166,28 +130,15 @@ class Registries:
             **({"MINISEAL_CA_FILE": str(access.ca_file)} if access.ca_file else {}),
         }
 
-    def stop(self) -> None:
-        """End the processes and remove what they wrote."""
-        for process in self._processes.values():
-            process.kill()  # a graceful end would wait for clients that keep connections
-            process.wait()
-        self._processes.clear()
-        self._at_end.close()
-        self._network.close()
-        shutil.rmtree(self.folder)
-
-    def said(self, name: str) -> str:
-        """The end of a service's log."""
-        return "\n".join((self.folder / f"{name}.log").read_text().splitlines()[-25:])
-
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start all of them, inside."""
         authority = Authority()
         authority.write(self.folder)
         (self.folder / "htpasswd").write_text(f"{USER}:{_PASSWORD_HASH}\n")
         (self.folder / "htpasswd.nginx").write_text(f"{USER}:{{PLAIN}}{PASSWORD}\n")
         (self.folder / "tokens.pem").write_bytes(self.tokens.certificate)
         self._write_for_clients()
-        self._at_end.enter_context(self.tokens.running(authority.server(self.folder)))
+        self.at_end.enter_context(self.tokens.running(authority.server(self.folder)))
         self._start_olareg("olareg", HOSTS["olareg"].address)
         self._start_olareg("behind", _BEHIND)
         self._start_distribution("distribution", "distribution", None)
@@ -205,9 +156,9 @@ class Registries:
         (self.folder / "nginx.conf").write_text(config)
         words = ("-p", str(self.folder), "-c", "nginx.conf", "-e", "stderr")
         self._spawn("nginx", "nginx", *words)
-        end = time.monotonic() + _READY_SECONDS
         for host in HOSTS.values():
-            self._await(host, end)
+            ready = {HTTPStatus.UNAUTHORIZED if host.secure else HTTPStatus.OK}
+            self.wait(host.name, partial(self._connect, host), "/v2/", ready)
 
     def _start_olareg(self, name: str, address: str) -> None:
         host, _, port = address.rpartition(":")
@@ -227,16 +178,7 @@ class Registries:
             "OTEL_TRACES_EXPORTER": "none",
             "PATH": f"{self.programs}:{self._debian['PATH']}",
         }
-        with (self.folder / f"{name}.log").open("wb") as out:
-            self._processes[name] = subprocess.Popen(
-                [*_DIES_WITH_US, program, *words],
-                cwd=self.folder,
-                env=environ,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
+        self.spawn(name, [program, *words], environ)
 
     def _write_for_clients(self) -> None:
         home = self.folder / "home"
@@ -258,26 +200,8 @@ class Registries:
         policy = {"default": [{"type": "insecureAcceptAnything"}]}
         (containers / "policy.json").write_text(json.dumps(policy))
 
-    def _await(self, host: Host, end: float) -> None:
-        """Wait until a registry answers, whatever it says of who asks."""
-        ready = {http.client.UNAUTHORIZED if host.secure else http.client.OK}
-        while (status := self._status(host)) not in ready:
-            ended = self._processes[host.name].poll() is not None
-            if ended or time.monotonic() > end:
-                why = "ended" if ended else f"says {status}"
-                raise AssertionError(f"{host.name} {why}:\n{self.said(host.name)}")
-            time.sleep(0.02)
-
-    def _status(self, host: Host) -> int:
-        """0 where nobody listens."""
-        connection = http.client.HTTPConnection(host.address, timeout=5)
-        if host.secure:
-            context = ssl.create_default_context(cafile=self.ca_file)
-            connection = http.client.HTTPSConnection(host.address, timeout=5, context=context)
-        try:
-            connection.request("GET", "/v2/")
-            return connection.getresponse().status
-        except OSError:
-            return 0
-        finally:
-            connection.close()
+    def _connect(self, host: Host) -> http.client.HTTPConnection:
+        if not host.secure:
+            return http.client.HTTPConnection(host.address, timeout=5)
+        context = ssl.create_default_context(cafile=self.ca_file)
+        return http.client.HTTPSConnection(host.address, timeout=5, context=context)

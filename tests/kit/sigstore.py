@@ -1,24 +1,19 @@
 """A private Sigstore for tests: Fulcio, a CT log, Rekor 2 and 1, timestamps; and a registry.
 
-They run as processes in a network of their own (`inside`), with the programs that `make services`
-built, and die with the thread that started them. The OIDC issuer is a thread of this process.
+The OIDC issuer is a thread of this process.
 """
 
-import http.client
 import json
 import os
-import shutil
-import subprocess
-import tempfile
-import time
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from functools import partial
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from cryptography import x509
 
+from kit.serving import Services
 from kit.sigstore_files import (
     FULCIO_PASSWORD,
     Material,
@@ -27,7 +22,6 @@ from kit.sigstore_files import (
     trust_config,
 )
 from kit.sigstore_issuer import IDENTITIES, Issuer
-from kit.sigstore_network import Network
 
 __all__ = ["PrivateSigstore"]
 
@@ -37,17 +31,13 @@ _REKOR, _REKOR_GRPC, _REKOR1, _FULCIO, _FULCIO_GRPC = 3000, 3001, 3100, 5555, 55
 _REGISTRY, _OLD_REGISTRY = 5000, 5001
 _ORIGINS = {"rekor": "rekor.miniseal.test", "rekor1": "rekor1.miniseal.test"}
 _CHAIN = "/api/v1/timestamp/certchain"
-_READY_SECONDS = 60.0
-_STOP_SECONDS = 10.0
-_DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 
 
-class PrivateSigstore:
+class PrivateSigstore(Services):
     """The services; use it in a `with`.
 
     Attributes:
         programs: the folder with what was built.
-        folder: of its files, gone at the end.
         trusted_root: what verifiers trust, a file.
         trust_config: that and where to sign (Rekor 2, timestamps), a file.
         signing_config: the second half of it, a file.
@@ -62,41 +52,15 @@ class PrivateSigstore:
         Args:
             programs: the folder with what was built.
         """
+        super().__init__("sigstore")
         self.programs = programs
-        self.folder = Path(tempfile.mkdtemp(prefix="sigstore-"))
         self.trusted_root = self.folder / "trusted_root.json"
         self.trust_config = self.folder / "trust_config.json"
         self.signing_config = self.folder / "signing_config.json"
         self.registry = f"{_HOST}:{_REGISTRY}"
         self.old_registry = f"{_HOST}:{_OLD_REGISTRY}"
         self.issuer = Issuer(f"{_HOST}:{_OIDC}")
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._material = Material()
-        self._network = Network()
-        self._at_end = ExitStack()
-
-    def __enter__(self) -> Self:
-        try:
-            with self.inside():
-                self._start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    @contextmanager
-    def inside(self) -> Generator[None]:
-        """This thread, and the processes and threads that it starts, reach the services."""
-        with self._network.inside():
-            yield
 
     @property
     def environ(self) -> dict[str, str]:
@@ -134,27 +98,9 @@ class PrivateSigstore:
         """As `signing_config`, with the log of version 1, which is started now."""
         return self._of_version_1("signing_config_v1.json")
 
-    def stop(self) -> None:
-        """End the processes and remove what they wrote."""
-        for process in self._processes.values():
-            process.terminate()
-        for process in self._processes.values():
-            try:
-                process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        self._processes.clear()
-        self._at_end.close()
-        self._network.close()
-        shutil.rmtree(self.folder)
-
-    def said(self, name: str) -> str:
-        """The end of a service's log."""
-        return "\n".join((self.folder / f"{name}.log").read_text().splitlines()[-25:])
-
-    def _start(self) -> None:
-        self._at_end.enter_context(self.issuer.running())
+    def start(self) -> None:
+        """Start all of them but version 1 of the log, inside."""
+        self.at_end.enter_context(self.issuer.running())
         (self.folder / "home").mkdir()
         (self.folder / "entries").mkdir()
         certificate = self._material.write(self.folder)
@@ -165,13 +111,12 @@ class PrivateSigstore:
         self._start_authorities()
         self._spawn("registry", "-referrers", self.registry)
         self._spawn("registry", self.old_registry, name="old-registry")
-        end = time.monotonic() + _READY_SECONDS
-        self._await("ctlog", _CTLOG, "/healthz", end)
-        self._await("rekor-tiles", _REKOR, "/healthz", end)
-        self._await("fulcio", _FULCIO, "/healthz", end)
-        self._await("registry", _REGISTRY, "/v2/", end)
-        self._await("old-registry", _OLD_REGISTRY, "/v2/", end)
-        chain = self._await("timestamp-server", _TSA, _CHAIN, end)
+        self._await("ctlog", _CTLOG, "/healthz")
+        self._await("rekor-tiles", _REKOR, "/healthz")
+        self._await("fulcio", _FULCIO, "/healthz")
+        self._await("registry", _REGISTRY, "/v2/")
+        self._await("old-registry", _OLD_REGISTRY, "/v2/")
+        chain = self._await("timestamp-server", _TSA, _CHAIN)
         self._write_trust(certificate, x509.load_pem_x509_certificates(chain))
 
     def _start_logs(self) -> None:
@@ -208,8 +153,7 @@ class PrivateSigstore:
             *("--rekor_server.signer=rekor1.key", f"--rekor_server.hostname={_ORIGINS['rekor1']}"),
             *("--enable_retrieve_api=false", "--log_type=prod"),  # without Redis
         )
-        end = time.monotonic() + _READY_SECONDS
-        self._await("rekor-server", _REKOR1, "/api/v1/log", end)
+        self._await("rekor-server", _REKOR1, "/api/v1/log")
 
     def _write_trust(self, certificate: x509.Certificate, chain: list[x509.Certificate]) -> None:
         tsa = f"{_url(_TSA)}/api/v1/timestamp"
@@ -240,48 +184,18 @@ class PrivateSigstore:
             _write(self.folder / name, value)
 
     def _of_version_1(self, name: str) -> Path:
-        if "rekor-server" not in self._processes:
+        if not self.is_started("rekor-server"):
             with self.inside():
                 self._start_version_1()
         return self.folder / name
 
     def _spawn(self, program: str, *words: str, name: str = "") -> None:
-        name = name or program
-        with (self.folder / f"{name}.log").open("wb") as out:
-            self._processes[name] = subprocess.Popen(
-                [*_DIES_WITH_US, self.programs / program, *words],
-                cwd=self.folder,
-                env=self.environ | {"PATH": os.defpath},
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
+        environ = self.environ | {"PATH": os.defpath}
+        self.spawn(name or program, [self.programs / program, *words], environ)
 
-    def _await(self, name: str, port: int, path: str, end: float) -> bytes:
-        """What a service answers as soon as it does."""
-        while True:
-            status, body = _get(port, path)
-            if status in {http.client.OK, http.client.NO_CONTENT}:
-                return body
-            ended = self._processes[name].poll() is not None
-            if ended or time.monotonic() > end:
-                why = "ended" if ended else "does not answer"
-                raise AssertionError(f"{name} {why}:\n{self.said(name)}")
-            time.sleep(0.02)
-
-
-def _get(port: int, path: str) -> tuple[int, bytes]:
-    """A status and a body; 0 where nobody listens."""
-    connection = http.client.HTTPConnection(_HOST, port, timeout=5)
-    try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    except OSError:
-        return 0, b""
-    finally:
-        connection.close()
+    def _await(self, name: str, port: int, path: str) -> bytes:
+        connect = partial(HTTPConnection, _HOST, port, timeout=5)
+        return self.wait(name, connect, path, {HTTPStatus.OK, HTTPStatus.NO_CONTENT})
 
 
 def _url(port: int) -> str:
