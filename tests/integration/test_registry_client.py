@@ -422,6 +422,19 @@ def test_a_lost_entry_is_repaired(old: EvilRegistry) -> None:
     assert {each.digest for each in listed} == {first.digest, second.digest}
 
 
+@pytest.mark.parametrize("native", [True, False])
+def test_a_repair_of_much_does_not_take_it_one_by_one(native: bool) -> None:
+    with EvilRegistry(referrers=native) as registry:
+        store = store_at(registry.host)
+        package = manifest(store)
+        many = [manifest(store, subject=package, annotations={"n": f"{n}"}) for n in range(20)]
+        registry.seen.clear()
+
+        assert len(store_at(registry.host).repair(package)) == len(many)
+        looks = [*registry.asked("GET", "/referrers/"), *registry.asked("GET", "/sha256-")]
+        assert len(looks) < len(many)
+
+
 def test_a_damaged_list_is_repaired(old: EvilRegistry) -> None:
     store = store_at(old.host)
     package = manifest(store)

@@ -122,19 +122,20 @@ def candidates(data: bytes) -> tuple[Descriptor, ...]:
     return tuple(found)
 
 
-def add(lists: Sequence[bytes], referrer: Descriptor) -> bytes | None:
-    """One list of what is in `lists` (often one, or none yet) and of `referrer`.
+def add(lists: Sequence[bytes], *referrers: Descriptor) -> bytes | None:
+    """One list of what is in `lists` (often one, or none yet) and of `referrers`.
 
-    None if there is one list, and the referrer is in it: nothing is to be written.
+    None if there is one list, and all of them are in it: nothing is to be written.
 
     Raises:
         FormatError: as `candidates`.
         EnvironmentalError: `referrers-limit`, rather than a list that nobody would read.
     """
     items: dict[str, object] = {_key(item): item for data in lists for item in _items(data)}
-    if referrer.digest in items and len(lists) == 1:
+    if len(lists) == 1 and all(each.digest in items for each in referrers):
         return None
-    items.setdefault(referrer.digest, referrer.to_json())
+    for each in referrers:
+        items.setdefault(each.digest, each.to_json())
     return _written(items)
 
 

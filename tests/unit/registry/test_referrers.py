@@ -188,3 +188,13 @@ def test_what_a_list_says_about_candidates_is_not_kept() -> None:
 def test_a_referrer_counts_as_much_as_it_takes() -> None:
     assert referrers.weight(b"x" * 1000) == 1000
     assert referrers.weight(b"[[],{}]") > 200
+
+
+def test_several_are_added_at_once() -> None:
+    one = referrers.add([], ONE)
+    assert one is not None
+    both = referrers.add([one], ONE, TWO)
+
+    assert both == referrers.compose([TWO, ONE])
+    assert both is not None
+    assert referrers.add([both], TWO, ONE) is None

@@ -97,9 +97,12 @@ class Referrers:
         if listed is None:
             self._write_tagged(subject, found)
             self._until_it_stays(lambda: self._add_tagged(subject, found))
-        for each in found if listed is not None else ():
-            data, _ = self._manifests.get(each.digest)
-            self._until_it_stays(partial(self._add_listed, subject, each, data))
+            return found
+        there = {each.digest for each in listed}
+        for each in found:
+            if each.digest not in there:
+                data, _ = self._manifests.get(each.digest)
+                self._until_it_stays(partial(self._add_listed, subject, each, data))
         return found
 
     def _listed(self, subject: str) -> tuple[Descriptor, ...] | None:
@@ -185,20 +188,14 @@ class Referrers:
 
     def _add_tagged(self, subject: str, entries: Iterable[Descriptor]) -> bool:
         """Whether all entries are in the list under the fallback tag; they are added if not."""
-        data = self._tagged(subject)
-        changed = data
-        for each in entries:
-            lists = [changed] if changed else []
-            changed = referrers.add(lists, each) or changed
-        if changed == data:
+        changed = referrers.add([self._tagged(subject) or _NO_LIST], *entries)
+        if changed is None:
             return True
-        self._manifests.put(referrers.fallback_tag(subject), changed or _NO_LIST, INDEX_TYPE)
+        self._manifests.put(referrers.fallback_tag(subject), changed, INDEX_TYPE)
         return False
 
     def _write_tagged(self, subject: str, entries: Iterable[Descriptor]) -> None:
-        data = _NO_LIST
-        for each in entries:
-            data = referrers.add([data], each) or data
+        data = referrers.compose(entries)
         if data != (self._tagged(subject) or _NO_LIST):
             self._manifests.put(referrers.fallback_tag(subject), data, INDEX_TYPE)
 
