@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sigstore.models
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
@@ -193,6 +194,50 @@ class TestTokens:
                 trust_config=inside.trust_config.read_bytes(), token=token, bound=True
             )
         assert error.value.code == "token-invalid"
+
+    @pytest.mark.parametrize("first", ["sigstore", "ftp://a.example", "https:///a", "https://["])
+    def test_a_token_is_bound_to_nothing_but_a_url(
+        self, first: str, inside: PrivateSigstore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name, value in inside.actions_environ().items():
+            monkeypatch.setenv(name, value)
+
+        def elsewhere(value: dict[str, Any]) -> None:
+            value["signingConfig"]["caUrls"][0]["url"] = first
+
+        with pytest.raises(UsageError) as error:
+            KeylessSigner.open(trust_config=changed(inside, elsewhere), bound=True)
+
+        assert error.value.code == "trust-config-invalid"
+
+    def test_a_bound_token_does_not_go_to_the_authority_that_comes_next(
+        self, inside: PrivateSigstore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A configuration names authorities with times: another may be in use a second later."""
+        for name, value in inside.actions_environ().items():
+            monkeypatch.setenv(name, value)
+        valid = sigstore.models.is_timerange_valid
+
+        def two(value: dict[str, Any]) -> None:
+            (now,) = value["signingConfig"]["caUrls"]
+            now["validFor"] |= {"end": "2098-12-31T00:00:00Z"}
+            period = {"start": "2099-01-01T00:00:00Z", "end": "2100-01-01T00:00:00Z"}
+            value["signingConfig"]["caUrls"] += [
+                now | {"url": inside.issuer_url("email"), "validFor": period}
+            ]
+
+        def later(period: Any, *, allow_expired: bool) -> bool:
+            if period.end is None:
+                return valid(period, allow_expired=allow_expired)
+            return period.start.year == 2099
+
+        signer = KeylessSigner.open(trust_config=changed(inside, two), bound=True)
+        monkeypatch.setattr("sigstore.models.is_timerange_valid", later)
+
+        with pytest.raises(UsageError) as error:
+            _ = signer.identity
+
+        assert error.value.code == "trust-config-invalid"
 
     def test_gitlab_gives_its_own(
         self, inside: PrivateSigstore, monkeypatch: pytest.MonkeyPatch

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from miniseal.attestations.signers.key import SIGNATURE_WRONG
 from miniseal.attestations.signers.service import SIGNER_UNAVAILABLE, asking
@@ -50,9 +51,10 @@ class KeylessSigner:
         tokens: Tokens,
         token: "IdentityToken",
         *,
+        bound: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Take an instance's configuration and the first token.
+        """Take an instance's configuration and the first token, `bound` to one authority or not.
 
         Raises:
             UsageError: `trust-config-invalid`.
@@ -60,6 +62,7 @@ class KeylessSigner:
         self._config = config
         self._tokens = tokens
         self._token = token
+        self._bound = bound
         self._clock = clock
         self._lock = threading.Lock()
         self._timestamps = _timestamps(config)
@@ -99,7 +102,7 @@ class KeylessSigner:
             tokens = Tokens(given=token, interactive=interactive)
             first = tokens.first()
             config = _configured(trust_config)
-        return cls(config, tokens, first or log_in(_login_url(config)))
+        return cls(config, tokens, first or log_in(_login_url(config)), bound=bound)
 
     @property
     def name(self) -> str:
@@ -139,6 +142,7 @@ class KeylessSigner:
             self._token = self._tokens.again(self._token)
             with asking("Sigstore"):
                 context = SigningContext.from_trust_config(self._config)
+                self._check_authority(context._fulcio.url)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
                 signer = Signer(self._token, context)
                 certificate = signer._signing_cert()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
                 identity = self._named(certificate)
@@ -151,6 +155,15 @@ class KeylessSigner:
             self._signer, self._identity = signer, identity
             self._ends = certificate.not_valid_after_utc.timestamp()
         return self._signer, self._identity
+
+    def _check_authority(self, url: str) -> None:
+        """Refuse to send a bound token elsewhere: which authority is in use depends on the time."""
+        if self._bound and url != self._tokens.audience:
+            raise TRUST_CONFIG_INVALID(
+                "the trust configuration has another certificate authority by now",
+                found=url[:200],
+                expected=self._tokens.audience[:200],
+            )
 
     def _named(self, certificate: "Certificate") -> KeylessIdentity:
         from cryptography.hazmat.primitives.serialization import Encoding  # takes long
@@ -221,8 +234,24 @@ def _private(data: bytes) -> "ClientTrustConfig":
 
 
 def _authority_url(config: "ClientTrustConfig") -> str:
-    """The certificate authority that will be asked, as the configuration spells it."""
-    return config.signing_config.get_fulcio().url
+    """The certificate authority that will be asked, as the configuration spells it.
+
+    Raises:
+        UsageError: `trust-config-invalid`.
+    """
+    from sigstore.errors import Error  # takes long
+
+    try:
+        url = config.signing_config.get_fulcio().url
+        parts = urlsplit(url)
+    except (Error, ValueError) as error:
+        raise _unusable(error) from error
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        # the audience of a token has to name who gets it, and no other instance
+        raise TRUST_CONFIG_INVALID(
+            "the certificate authority has no URL", found=url[:200], expected="https://.."
+        )
+    return url
 
 
 def _login_url(config: "ClientTrustConfig") -> str:
