@@ -1,15 +1,16 @@
 """The source tree: which files a build sees, and one digest over their names and content.
 
 The digest depends on nothing else: not on times, modes, order or place. Only regular files count; a
-link to a file inside the folder counts as that file. Version control, installed dependencies and
-what builds leave behind are not part of a tree. Nothing here writes but `Tree.copy`.
+link to a file of the tree counts as that file. Version control, installed dependencies and what
+builds leave behind are not part of a tree, and no link brings them in: a commit says nothing of
+them. Nothing here writes but `Tree.copy`.
 """
 
 import hashlib
 import os
 import stat
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,6 +128,7 @@ class Tree:
             _check_bound(root, "files and folders", count, most)
             if size >= 0:
                 found.append((path, place, size))
+        _check_links(root, found)
         found.sort(key=lambda entry: entry[0].encode())
         _check_unique([path for path, _, _ in found])
         files = tuple(
@@ -227,6 +229,18 @@ def _file(root: Path, path: str) -> tuple[str, Path, int]:
     if not stat.S_ISREG(status.st_mode):
         raise PATH_REFUSED("not a regular file", found=repr(path)[:200], expected="a regular file")
     return path, real, status.st_size
+
+
+def _check_links(root: Path, found: Sequence[tuple[str, Path, int]]) -> None:
+    """Refuse a link to what is not part of the tree by itself."""
+    own = {place for path, place, _ in found if place == root / path}
+    for path, place, _ in found:
+        if place not in own:
+            raise PATH_REFUSED(
+                "a link leads to what is not part of the source tree",
+                found=f"{path!r} to {place.relative_to(root).as_posix()!r}"[:400],
+                expected="a file of the tree",
+            )
 
 
 def _check_name(path: str, name: str) -> None:

@@ -101,6 +101,19 @@ def test_refuses_a_link_that_leads_out(tmp_path: Path, target: str) -> None:
     assert isinstance(refused(tmp_path / "root", "path-escapes"), UsageError)
 
 
+@pytest.mark.parametrize(
+    "target", [".git/HEAD", "build/out", "d/node_modules/a", "d/layout/b", "d/../.venv/a"]
+)
+def test_refuses_a_link_to_what_is_not_part_of_the_tree(tmp_path: Path, target: str) -> None:
+    """Of such files git says nothing, so that a commit would be said of what is not in it."""
+    write(tmp_path, {"d/a": b"", "d/layout/oci-layout": b"", ".venv/a": b""})
+    write(tmp_path, {target: b"1"})
+    (tmp_path / "link").symlink_to(target)
+    (tmp_path / "second").symlink_to("link")
+
+    refused(tmp_path, "path-refused")
+
+
 def test_refuses_a_link_to_a_folder_outside(tmp_path: Path) -> None:
     write(tmp_path, {"outside/a": b"", "root/a": b""})
     (tmp_path / "root" / "link").symlink_to(tmp_path / "outside")
