@@ -5,7 +5,8 @@ nobody knows what became of the upload, so the registry is asked first whether i
 """
 
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
 from urllib.parse import urlencode
 
 from miniseal.formats.digest import DIGEST_MISMATCH, check_digest
@@ -30,6 +31,7 @@ __all__ = ["Blobs"]
 _PUSH = "pull,push"
 _SMALL = 64 * 1024
 _MANY = 8
+_LARGE = 512 * 1024
 _BINARY = "application/octet-stream"
 _ANEW = frozenset({REGISTRY_UNREACHABLE.name, CONTENT_MISSING.name})
 """After what an upload begins anew: the registry has forgotten it, or did not answer."""
@@ -65,11 +67,12 @@ class Blobs:
             FormatError: `registry-malformed`.
             EnvironmentalError: `content-missing`, and what a `Session` raises.
         """
-        pieces = self._pieces(descriptor)
-        try:
-            yield checked(pieces, descriptor)
-        finally:
-            pieces.close()
+        with closing(self._pieces(descriptor)) as pieces:
+            if descriptor.size <= _LARGE:
+                yield checked(pieces, descriptor)
+                return
+            with closing(_one_ahead(pieces)) as ahead:
+                yield checked(ahead, descriptor)
 
     def put(self, descriptor: Descriptor, content: Content, *, ask: bool = False) -> None:
         """Upload a blob, unless it is there.
@@ -196,6 +199,15 @@ class Blobs:
         accept = frozenset({200, 202, 204})
         gone = Request(method="DELETE", url=_place(answer), actions=_PUSH, accept=accept, once=True)
         self._session.open(gone).close()
+
+
+def _one_ahead(chunks: Iterator[bytes]) -> Generator[bytes]:
+    """The same chunks; the next is fetched while one is looked at."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, chunks, None)
+        while (chunk := coming.result()) is not None:
+            coming = pool.submit(next, chunks, None)
+            yield chunk
 
 
 def _place(answer: Answer) -> str:
