@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import socket
 from collections.abc import Mapping, Sequence
 
@@ -105,9 +106,16 @@ async def _start(argv: Sequence[str], link: socket.socket) -> asyncio.subprocess
 
 async def _watch(process: asyncio.subprocess.Process, log: Log | None) -> tuple[bytes, bytes]:
     stdout, stderr, _ = await asyncio.gather(
-        tail(process.stdout, log), tail(process.stderr, log), process.wait()
+        tail(process.stdout, log), tail(process.stderr, log), _gone(process)
     )
     return stdout, stderr
+
+
+async def _gone(process: asyncio.subprocess.Process) -> None:
+    """Wait for it, and kill what it left: bubblewrap's child, where that dies while it starts."""
+    await process.wait()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 async def tail(stream: asyncio.StreamReader | None, log: Log | None) -> bytes:
