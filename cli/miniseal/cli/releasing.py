@@ -25,10 +25,7 @@ class Releasing:
     signing: Signing
     policy: Path | None
     trust: Path | None
-    trivy: Path | None
-    database: str | None
-    max_age: int
-    min_age: int
+    scanning: scanner.Scanning
     resign: bool
     until: str | None
     links: bool
@@ -60,7 +57,7 @@ class Releasing:
         return Release(
             store=store,
             signer=self.signing.signer(),
-            scan=scanner.settings(self, policy),
+            scan=self.scanning.settings(policy),
             policy=policy,
             material=trusting.material if trusting else None,
             resign=self.resign,

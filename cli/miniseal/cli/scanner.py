@@ -1,9 +1,11 @@
 """What commands that scan share: their options, and what these say of scanner and database."""
 
+import functools
 import os
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from miniseal.pipeline.trivy.source import Source
     from miniseal.verifier import Policy
 
-__all__ = ["database", "database_option", "options", "settings", "trivy_option"]
+__all__ = ["Scanning", "database", "database_option", "options", "trivy_option"]
 
 trivy_option = click.option(
     "--trivy", type=click.Path(path_type=Path), help="The scanner; from PATH by default."
@@ -49,43 +51,53 @@ _OPTIONS = (
 _DAY = 86400
 
 
-def options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give `command` the options `trivy`, `database`, `max_age` and `min_age`."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scanning:
+    """The command line's word on what scans, one member per option.
 
-
-class _Options(Protocol):
-    """What the options say: the binary, the database, and their ages in days."""
-
-    @property
-    def trivy(self) -> Path | None: ...
-    @property
-    def database(self) -> str | None: ...
-    @property
-    def max_age(self) -> int: ...
-    @property
-    def min_age(self) -> int: ...
-
-
-def settings(given: _Options, policy: "Policy | None") -> "ScanSettings":
-    """What the pipeline is asked to scan with, where the scanners that `policy` denies do not run.
-
-    Raises:
-        UsageError: `database-reference`, `reference-malformed`.
+    Attributes:
+        trivy: the binary, or None.
+        database: a reference, or None.
+        max_age: of the database, in days.
+        min_age: of the scanner, in days.
     """
-    from miniseal.pipeline.steps.scan import ScanSettings  # needs the extra `pipeline`
 
-    denied = (deny.scanner for deny in policy.document.deny) if policy is not None else ()
-    return ScanSettings(
-        trivy=given.trivy,
-        search=os.environ.get("PATH", ""),
-        database=database(given.database),
-        max_age=given.max_age * _DAY,
-        min_age=given.min_age * _DAY,
-        denied=frozenset(digest for digest in denied if digest is not None),
-    )
+    trivy: Path | None
+    database: str | None
+    max_age: int
+    min_age: int
+
+    def settings(self, policy: "Policy | None") -> "ScanSettings":
+        """What the pipeline scans with, where the scanners that `policy` denies do not run.
+
+        Raises:
+            UsageError: `database-reference`, `reference-malformed`.
+        """
+        from miniseal.pipeline.steps.scan import ScanSettings  # needs the extra `pipeline`
+
+        denied = (deny.scanner for deny in policy.document.deny) if policy is not None else ()
+        return ScanSettings(
+            trivy=self.trivy,
+            search=os.environ.get("PATH", ""),
+            database=database(self.database),
+            max_age=self.max_age * _DAY,
+            min_age=self.min_age * _DAY,
+            denied=frozenset(digest for digest in denied if digest is not None),
+        )
+
+
+def options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give `command` the options, which reach it as one argument `scanning`."""
+
+    @functools.wraps(command)
+    def collected(**given: Any) -> Any:  # noqa: ANN401 - click's options, by their names
+        own = {each.name: given.pop(each.name) for each in fields(Scanning)}
+        return command(scanning=Scanning(**own), **given)
+
+    decorated: Callable[..., Any] = collected
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated
 
 
 def database(text: str | None) -> "Source":

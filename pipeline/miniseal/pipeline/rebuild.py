@@ -120,16 +120,7 @@ async def rebuild(root: Path, shop: Workshop, store: Store, name: str) -> Rebuil
         _check_source(project, fetched)
         packed = await runner.reach(PACK)
         built, origin = runner.results[BUILD], await runner.reach(ORIGIN)
-        build = Build(
-            source=origin.of(project),
-            settings=project.settings,
-            tools=project.tools,
-            toolchain=project.toolchain,
-            engine=built.engine,
-            invocation=built.invocation,
-            started=built.started,
-            finished=built.finished,
-        )
+        build = built.described(project, origin.of(project))
     second = Whole(
         package=packed.package.descriptor.digest,
         config=packed.config,

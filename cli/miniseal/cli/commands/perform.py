@@ -1,9 +1,8 @@
 """`miniseal perform`: a part of a release, in a job that cannot sign."""
 
 import asyncio
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,19 +10,12 @@ from miniseal.cli import building, performing, reporting, scanner
 from miniseal.cli import progress as shown
 from miniseal.cli.outcome import Outcome, Verb
 
+if TYPE_CHECKING:
+    from miniseal.pipeline.handover import Part
+
 __all__ = ["command"]
 
 _PARTS = ("build", "rebuild", "scan")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Scanning:
-    """The command line's word on what scans, one member per option."""
-
-    trivy: Path | None
-    database: str | None
-    max_age: int
-    min_age: int
 
 
 @click.command("perform", cls=Verb, extra="pipeline")
@@ -45,6 +37,7 @@ def command(
     part: str,
     output: Path,
     performed: tuple[str, ...],
+    scanning: scanner.Scanning,
     **options: Any,  # noqa: ANN401 - click's
 ) -> Outcome:
     """Make PART of a release of PROJECT, and sign nothing.
@@ -61,15 +54,13 @@ def command(
     if (part == "scan") != bool(performed):
         raise click.UsageError("scan, and nothing else, needs --performed: the build")
     outputs = reporting.taken(options)
-    scanning = _Scanning(**{each.name: options.pop(each.name) for each in fields(_Scanning)})
+    names = [step.name for step in STEPS]
     asked = building.Building(**options)
     with reporting.reported(outputs, project=project, form=asked.progress) as run:
         parts = performing.read(performed)
-        settings = scanner.settings(scanning, None) if part == "scan" else None
+        settings = scanning.settings(None) if part == "scan" else None
         with (
-            shown.view(
-                asked.progress, steps=[step.name for step in STEPS], also=(run.recorder,)
-            ) as events,
+            shown.view(asked.progress, steps=names, also=(run.recorder,)) as events,
             workshop.open_workshop(project, asked, events) as shop,
         ):
             run.results = shop.results
@@ -78,6 +69,10 @@ def command(
             )
             made = asyncio.run(perform(project, shop, part, parts=parts, scan=settings))
         results = write_part(output, made)
+    return _outcome(made, output, results)
+
+
+def _outcome(made: "Part", output: Path, results: str) -> Outcome:
     return Outcome(
         result={
             "part": made.name,

@@ -63,10 +63,7 @@ class _Options:
     policy: Path
     trust: Path | None
     signing: Signing
-    trivy: Path | None
-    database: str | None
-    max_age: int
-    min_age: int
+    scanning: scanner.Scanning
     app_id: str | None
     jobs: int
     again: bool
@@ -91,7 +88,7 @@ def _rescan(options: _Options) -> Outcome:
     isolation = detect()
     if isolation is None:
         raise ISOLATION_MISSING("the scanner runs in isolation alone")
-    settings = scanner.settings(options, policy)
+    settings = options.scanning.settings(policy)
     with LocalEngine(isolation) as engine, progress.view(options.progress) as events:
         trivy = open_scanner(settings, pinned(()).scanner, engine, now=int(time.time()))
         given = Rescan(

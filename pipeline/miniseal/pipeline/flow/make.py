@@ -9,14 +9,17 @@ from typing import Any
 
 from miniseal.formats import times
 from miniseal.formats.digest import sha256
+from miniseal.formats.predicates.resource import Resource
 from miniseal.formats.strictjson import canonical
 from miniseal.formats.wasm.inspect import inspect
-from miniseal.packager import Packed, TreeFile, check_permissions, install, pack
+from miniseal.packager import Packed, Project, TreeFile, check_permissions, install, pack
 from miniseal.pipeline.engines.engine import Description
 from miniseal.pipeline.flow.job import Job
 from miniseal.pipeline.graph import Codec, Results, Step, json_codec
+from miniseal.pipeline.steps.attest import Build
 from miniseal.pipeline.steps.build import build
 from miniseal.pipeline.steps.resolve import Resolved, resolve
+from miniseal.pipeline.steps.workflow import Workflow
 
 __all__ = [
     "BUILD",
@@ -48,6 +51,22 @@ class Built:
     invocation: str
     started: str
     finished: str
+
+    def described(
+        self, project: Project, source: Resource, workflow: Workflow | None = None
+    ) -> Build:
+        """What provenance says of it; the builder is the workflow, or else this machine."""
+        return Build(
+            source=source,
+            settings=project.settings,
+            tools=project.tools,
+            toolchain=project.toolchain,
+            engine=self.engine,
+            invocation=self.invocation,
+            started=self.started,
+            finished=self.finished,
+            workflow=workflow,
+        )
 
 
 async def _resolve(job: Job, of: Results) -> Resolved:

@@ -96,17 +96,7 @@ def _build(job: Job, of: Results) -> attest.Build:
     if publishing.inputs is not None:
         run = Workflow.of(publishing.signer.identity, publishing.inputs)
         source = run.source(project.tree.digest, found.commit)
-    return attest.Build(
-        source=source,
-        settings=project.settings,
-        tools=project.tools,
-        toolchain=project.toolchain,
-        engine=built.engine,
-        invocation=built.invocation,
-        started=built.started,
-        finished=built.finished,
-        workflow=run,
-    )
+    return built.described(project, source, run)
 
 
 def _links(of: Results) -> tuple[attest.Claim, ...]:
