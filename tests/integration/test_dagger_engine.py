@@ -11,13 +11,12 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kit.commands import Run
 from kit.dagger import BaseImage as Image
 from kit.dagger import DaggerEngineProcess
 from miniseal.formats.errors import MinisealError
@@ -751,27 +750,3 @@ def _moved(source: Path, target: Path, start: str, place: str) -> str:
 
 def _blob(content: dict[str, bytes], descriptor: dict[str, Any]) -> bytes:
     return content[f"blobs/{descriptor['digest'].replace(':', '/')}"]
-
-
-@pytest.mark.parametrize("example", ["greeting", "valuta"])
-def test_a_package_is_the_same_from_both_engines(
-    example: str,
-    environ: dict[str, str],
-    base_image: Image,
-    project: Callable[[str], Path],
-    miniseal: Callable[..., Run],
-    tmp_path: Path,
-) -> None:
-    folder = project(example)
-    miniseal("lock", folder, "--base-image", f"oci-archive:{base_image.archive}").ok()
-
-    built = [
-        miniseal(
-            *("build", folder, "--progress", "none", "-o", f"oci:{tmp_path / name}"),
-            *("--engine", name, "--base-image", base_image.archive),
-            env=environ,
-        ).ok()
-        for name in ("local", "dagger")
-    ]
-
-    assert built[0]["package"] == built[1]["package"]
