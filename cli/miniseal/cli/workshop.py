@@ -31,6 +31,9 @@ __all__ = [
     "tool_cache",
 ]
 
+_OURS = ("ACTIONS_ID_TOKEN_", "DOCKER_AUTH_", "MINISEAL_", "SIGSTORE_ID_TOKEN")
+"""How the names of variables begin that passwords and tokens are in."""
+
 DESTINATION_UNUSABLE = Code(
     "destination-unusable",
     UsageError,
@@ -97,8 +100,9 @@ def cache_folder() -> Path:
 
 
 def tool_cache() -> ToolCache:
-    """The cache of fetched tools."""
-    return ToolCache(folder=cache_folder() / "tools", environ=dict(os.environ))
+    """The cache of fetched tools; what fetches them sees none of the secrets that Miniseal reads."""
+    environ = {name: text for name, text in os.environ.items() if not name.startswith(_OURS)}
+    return ToolCache(folder=cache_folder() / "tools", environ=environ)
 
 
 def step_cache() -> StepCache | None:
