@@ -100,7 +100,7 @@ def cache_folder() -> Path:
 
 
 def tool_cache() -> ToolCache:
-    """The cache of fetched tools; what fetches them sees none of the secrets that Miniseal reads."""
+    """The cache of fetched tools; what fetches them sees no secret that Miniseal reads."""
     environ = {name: text for name, text in os.environ.items() if not name.startswith(_OURS)}
     return ToolCache(folder=cache_folder() / "tools", environ=environ)
 

@@ -132,7 +132,7 @@ class TestOptions:
         assert say("--keyless")["result"]["token"] == TOKEN
 
         monkeypatch.setenv("MINISEAL_IDENTITY_TOKEN", "own")
-        assert say("--keyless")["result"]["token"] == "own"
+        assert say("--keyless")["result"]["token"] == "own"  # noqa: S105 - nobody's
         assert say("--key", "k")["result"]["token"] is None
 
     def test_a_signer_that_nobody_named_is_asked_for(self) -> None:
