@@ -1,14 +1,17 @@
 """A release in several jobs: what one hands to another, and what the last one refuses."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kit.commands import Run, run_miniseal
+from kit.hostile import bounded, project_at
 from kit.publishing import Publisher
 
 Project = Callable[[str], Path]
@@ -185,6 +188,7 @@ def test_scans_of_another_package_are_refused(
     ("member", "value", "code"),
     [
         ("scanner", f"sha256:{'2' * 64}", "scanner-not-pinned"),
+        ("version", "99.0.0", "scanner-not-pinned"),
         ("updated", 946684800, "database-stale"),
     ],
 )
@@ -197,20 +201,127 @@ def test_scans_by_what_may_not_scan_here_are_refused(
     examples: Path,
     tmp_path: Path,
 ) -> None:
-    folder = parts.folder / "scan"
-    index = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    for name in index["results"]:
-        scan = json.loads((folder / name).read_text(encoding="utf-8"))
+    def change(scan: dict[str, Any]) -> None:
         scan["by"][member] = value
-        data = json.dumps(scan).encode()
-        (folder / name).write_bytes(data)
-        index["results"][name] = _entry(data)
 
     run = release(
-        publisher, examples / "greeting", tmp_path, *parts.words(scan=_sealed(folder, index))
+        publisher, examples / "greeting", tmp_path, *parts.words(scan=_scanned(parts, change))
     )
 
     run.refused(code)
+
+
+@pytest.mark.parametrize(
+    ("started", "finished"),
+    [(None, 4102444800), (4102444800, None), (946684800, None), (None, 10**30)],
+    ids=["to come", "ends before it starts", "before its database", "no time"],
+)
+def test_scans_of_another_time_are_refused(
+    started: int | None,
+    finished: int | None,
+    parts: Parts,
+    publisher: Publisher,
+    examples: Path,
+    tmp_path: Path,
+) -> None:
+    """Hosts go by the age of a scan: one from the future would be fresh for as long as that."""
+
+    def change(scan: dict[str, Any]) -> None:
+        scan["started"] = started or scan["started"]
+        scan["finished"] = finished or scan["finished"]
+
+    run = release(
+        publisher, examples / "greeting", tmp_path, *parts.words(scan=_scanned(parts, change))
+    )
+
+    run.refused("results-malformed")
+
+
+@pytest.mark.parametrize("data", [b"0", b"-1"], ids=repr)
+def test_another_number_of_tests_than_the_program_has_is_refused(
+    data: bytes, parts: Parts, publisher: Publisher, examples: Path, tmp_path: Path
+) -> None:
+    digest = _replaced(parts.folder / "build", "test", data)
+
+    run = release(publisher, examples / "greeting", tmp_path, *parts.words(build=digest))
+
+    run.refused("results-mismatch")
+
+
+@pytest.mark.parametrize(
+    ("part", "more"),
+    [
+        ("build", ()),
+        ("rebuild", ("--workflow-inputs", "{}", "--unsafe-no-isolation")),
+    ],
+)
+def test_what_a_job_built_without_isolation_is_refused(
+    part: str,
+    more: tuple[str, ...],
+    parts: Parts,
+    publisher: Publisher,
+    examples: Path,
+    tmp_path: Path,
+) -> None:
+    """Provenance of a workflow has no word for it; other provenance is another builder's."""
+    head, _, wasm = (parts.folder / part / "build").read_bytes().partition(b"\n")
+    facts = json.loads(head)
+    facts[0]["isolation"] = None
+    digest = _replaced(parts.folder / part, "build", json.dumps(facts).encode() + b"\n" + wasm)
+
+    run = release(publisher, examples / "greeting", tmp_path, *parts.words(**{part: digest}), *more)
+
+    run.refused("isolation-required", 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("build/results.json", os.mkfifo),
+        ("build/test", os.mkfifo),
+        ("build/test", lambda path: path.symlink_to("/dev/zero")),
+    ],
+    ids=["index", "result", "device"],
+)
+def test_what_is_no_file_is_refused_without_waiting_for_it(
+    name: str,
+    make: Callable[[Path], None],
+    parts: Parts,
+    publisher: Publisher,
+    examples: Path,
+    tmp_path: Path,
+) -> None:
+    path = parts.folder / name
+    path.unlink()
+    make(path)
+
+    with bounded(20):
+        run = release(publisher, examples / "greeting", tmp_path, *parts.words())
+
+    run.refused("results-unusable", 2)
+
+
+def test_a_prebuilt_wasm_is_the_sources(
+    publisher: Publisher, vulnerability_db: Path, tmp_path: Path
+) -> None:
+    """Two jobs that agree on another one are wrong: the job that signs has it in its checkout."""
+    other = project_at(tmp_path / "other", wasm=b"\0asm\1\0\0\0\0\2\1x")
+    source = project_at(tmp_path / "source")
+    folder = tmp_path / "parts"
+    found = {part: performed(other, part, folder) for part in ("build", "rebuild")}
+    built = f"{folder / 'build'}@{found['build']['results']}"
+    performed(other, "scan", folder, "--performed", built, "--vulnerability-db", vulnerability_db)
+    named = performed(source, "build", tmp_path / "true")["source"]
+    words = [
+        f"{folder / part}@{_sealed(folder / part, _index(folder / part) | {'source': named})}"
+        for part in ("build", "rebuild", "scan")
+    ]
+
+    run = release(
+        publisher, source, tmp_path, *(each for word in words for each in ("--performed", word))
+    )
+
+    assert "wasm" in run.refused("results-mismatch")["message"]
 
 
 def test_a_folder_of_something_else_is_refused(
@@ -262,6 +373,29 @@ def test_results_are_written_to_a_new_folder(parts: Parts, examples: Path) -> No
     run = run_miniseal("perform", examples / "greeting", "rebuild", "-o", parts.folder / "rebuild")
 
     run.refused("results-unusable", 2)
+
+
+def _scanned(parts: Parts, change: Callable[[dict[str, Any]], None]) -> str:
+    """The digest of the scans with a change in each."""
+    folder = parts.folder / "scan"
+    for name in ("scan-source", "scan-package", "scan-sbom"):
+        scan = json.loads((folder / name).read_text(encoding="utf-8"))
+        change(scan)
+        digest = _replaced(folder, name, json.dumps(scan).encode())
+    return digest
+
+
+def _replaced(folder: Path, name: str, data: bytes) -> str:
+    """The digest of a folder with another result."""
+    index = _index(folder)
+    (folder / name).write_bytes(data)
+    index["results"][name] = _entry(data)
+    return _sealed(folder, index)
+
+
+def _index(folder: Path) -> dict[str, Any]:
+    index: dict[str, Any] = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    return index
 
 
 def _entry(data: bytes) -> dict[str, object]:

@@ -9,6 +9,8 @@ part is about one source and one package, so that results of another are refused
 true is as certain as the job that made them.
 """
 
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -221,10 +223,14 @@ def _result(folder: Path, name: str, listed: Members) -> bytes:
 
 
 def _read(path: Path, limit: int) -> bytes:
-    """The start of a file, one byte more than it may have."""
+    """The start of a regular file, one byte more than it may have."""
     try:
-        with path.open("rb") as file:
-            return file.read(limit + 1)
+        # a pipe put in the file's place must not make this wait
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(file, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise RESULTS_UNUSABLE(f"{path} is not a regular file")
+            return stream.read(limit + 1)
     except OSError as error:
         raise RESULTS_UNUSABLE(f"cannot read {path}: {error.strerror}") from error
 

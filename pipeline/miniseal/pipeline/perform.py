@@ -8,18 +8,21 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from miniseal.formats.errors import Code, UsageError
-from miniseal.packager import Packed, compare_wasm
+from miniseal.packager import Packed, Project, Settings, compare_wasm
+from miniseal.pipeline.engines.engine import Description
 from miniseal.pipeline.flow import Job
 from miniseal.pipeline.flow.make import BUILD, PACK, RESOLVE
-from miniseal.pipeline.flow.prove import REBUILD
-from miniseal.pipeline.flow.scan import SCAN_SOURCE
+from miniseal.pipeline.flow.prove import REBUILD, TEST
+from miniseal.pipeline.flow.scan import SCAN_SOURCE, TimedScan
 from miniseal.pipeline.graph import Runner, Step
-from miniseal.pipeline.handover import PARTS, RESULTS_MISMATCH, Part
+from miniseal.pipeline.handover import PARTS, RESULTS_MALFORMED, RESULTS_MISMATCH, Part
 from miniseal.pipeline.steps.build import REBUILD_DIFFERS
 from miniseal.pipeline.steps.resolve import Resolved
 from miniseal.pipeline.steps.scan import ScanSettings, check_facts
 
-__all__ = ["RESULTS_MISSING", "take", "take_build"]
+__all__ = ["RESULTS_MISSING", "engines", "take", "take_build"]
+
+_SKEW_SECONDS = 300
 
 RESULTS_MISSING = Code(
     "results-missing",
@@ -28,6 +31,15 @@ RESULTS_MISSING = Code(
     cause="a job whose results were not named, or were named twice",
     remedy="name the results of each part once: build, rebuild and scan",
 )
+
+
+def engines(parts: Iterable[Part]) -> tuple[Description, ...]:
+    """What ran the toolchain in other jobs.
+
+    Raises:
+        FormatError: `results-malformed`.
+    """
+    return tuple(part.values()[BUILD].engine for part in parts if BUILD in PARTS[part.name])
 
 
 async def take_build(runner: Runner[Job], parts: Sequence[Part]) -> Packed:
@@ -58,7 +70,7 @@ async def take(
         UsageError: `results-missing`.
         VerificationError: `results-mismatch`, `rebuild-differs`, `scanner-not-pinned`,
             `scanner-denied`, `scanner-too-new`, `database-stale`.
-        FormatError: `results-malformed`.
+        FormatError: `results-malformed`, also for times that cannot be.
         MinisealError: what packing it is refused for.
     """
     _check_names(parts, PARTS)
@@ -66,11 +78,15 @@ async def take(
     by = {part.name: part for part in parts}
     given = {**by["scan"].values(), **by["build"].values()}
     _check_same(given[BUILD].wasm, by["rebuild"].values()[BUILD].wasm)
+    _check_source(resolved.project, given[BUILD].wasm)
+    _check_tests(resolved.project.settings, given[TEST])
     given[REBUILD] = resolved.project.recipe() is not None
     facts = {given[step].by for step in PARTS["scan"]}
     if len(facts) != 1:
         raise RESULTS_MISMATCH("the scans are of more than one scanner or database")
     check_facts(given[SCAN_SOURCE].by, scan, resolved.project.lock.scanner, now=now)
+    for step in PARTS["scan"]:
+        _check_times(given[step], now)
     return await _packed(runner, parts, resolved, given)
 
 
@@ -102,4 +118,29 @@ def _check_same(wasm: bytes, again: bytes) -> None:
             "the job that built again has other bytes",
             found="; ".join(compare_wasm(wasm, again))[:1000],
             expected=f"the same {len(wasm)} bytes",
+        )
+
+
+def _check_source(project: Project, wasm: bytes) -> None:
+    """Refuse another wasm than the project's own, where nothing compiles one."""
+    if project.recipe() is None and wasm != project.tree.read(project.settings.build.entry or ""):
+        raise RESULTS_MISMATCH("the results of build have another wasm than the source")
+
+
+def _check_tests(settings: Settings, passed: int) -> None:
+    wanted = 1 if settings.test_command else len(settings.test)
+    if passed != wanted:
+        raise RESULTS_MISMATCH(
+            "not all tests of the program ran", found=str(passed)[:20], expected=str(wanted)
+        )
+
+
+def _check_times(scan: TimedScan, now: float) -> None:
+    """Refuse a scan that was before its database, or is still to come: hosts go by its age."""
+    least, most = scan.by.updated - _SKEW_SECONDS, now + _SKEW_SECONDS
+    if not least <= scan.started <= scan.finished <= most:
+        raise RESULTS_MALFORMED(
+            "a scan has times that cannot be",
+            found=f"{scan.started} to {scan.finished}"[:100],
+            expected=f"between {least} and {int(most)}",
         )

@@ -5,7 +5,7 @@ signed again.
 """
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ from miniseal.attestations import Signer
 from miniseal.formats.errors import Code, MinisealError, UsageError
 from miniseal.packager import Packed, Project
 from miniseal.pipeline import selfpolicy
+from miniseal.pipeline.engines.engine import Description
 from miniseal.pipeline.flow import STEPS, Job, Making, Publishing
 from miniseal.pipeline.flow.make import PACK, RESOLVE
 from miniseal.pipeline.flow.publish import SIGN, TAG, VERIFY, verdict
 from miniseal.pipeline.graph import Planned, Results, Runner, Step, after, plan, until
 from miniseal.pipeline.handover import PARTS, Part
-from miniseal.pipeline.perform import take, take_build
+from miniseal.pipeline.perform import engines, take, take_build
 from miniseal.pipeline.steps import attest, links, publish
 from miniseal.pipeline.steps.build import ELSEWHERE
 from miniseal.pipeline.steps.scan import ScanSettings
@@ -84,12 +85,19 @@ class Workshop(Making):
         Raises:
             UsageError: `isolation-required`.
         """
-        engines = (self.engine, self.local)
-        if not self.unsafe_no_isolation and not all(e.describe().isolated for e in engines):
-            raise ISOLATION_REQUIRED("the engine does not isolate the toolchain")
+        self.check(each.describe() for each in (self.engine, self.local))
         publishing = given.publishing() if given is not None else None
         scan = given.scan if given is not None else scan
         return Job(root=root, work=Path(scratch), making=self, scan=scan, release=publishing)
+
+    def check(self, engines: Iterable[Description]) -> None:
+        """Refuse an engine that keeps nothing from the toolchain, here or in another job.
+
+        Raises:
+            UsageError: `isolation-required`.
+        """
+        if not self.unsafe_no_isolation and not all(engine.isolated for engine in engines):
+            raise ISOLATION_REQUIRED("the engine does not isolate the toolchain")
 
     def repeated(self) -> frozenset[str]:
         """The steps that run whatever the cache has.
@@ -230,8 +238,11 @@ async def release(root: Path, shop: Workshop, given: Release) -> Released | None
         MinisealError: the code of the step that said no; nothing has a tag then that had none.
     """
     goal = _step(given.until) if given.until else TAG
+    if given.inputs is not None:
+        shop = replace(shop, unsafe_no_isolation=False)  # such provenance has no word for it
     if given.parts:
         shop = replace(shop, cache=None)  # what is signed was just made, all of it
+        shop.check(engines(given.parts))
     with tempfile.TemporaryDirectory(prefix="miniseal-release-") as scratch:
         job = shop.job(root, scratch, given)
         runner = shop.runner(job)

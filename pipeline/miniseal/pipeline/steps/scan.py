@@ -91,10 +91,10 @@ def check_facts(
         VerificationError: `scanner-not-pinned`, `scanner-denied`, `scanner-too-new`,
             `database-stale`.
     """
-    if facts.scanner not in pinned.digests:
+    if facts.scanner not in pinned.digests or facts.version != pinned.version:
         raise SCANNER_NOT_PINNED(
             "the scans are not a pinned scanner's",
-            found=facts.scanner,
+            found=f"trivy {facts.version}, {facts.scanner}"[:200],
             expected=f"trivy {pinned.version}",
         )
     trivy = Trivy(
