@@ -115,6 +115,7 @@ async def _ask(
                 "GIT_CONFIG_COUNT": "1",
                 "GIT_CONFIG_KEY_0": "safe.directory",
                 "GIT_CONFIG_VALUE_0": "*",
+                "GIT_LITERAL_PATHSPECS": "1",  # a folder called `:!*` would be all but everything
                 "GIT_OPTIONAL_LOCKS": "0",
             },
             inputs=(Mount(path=_REPOSITORY, host=repository),),

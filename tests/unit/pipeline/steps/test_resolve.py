@@ -1,11 +1,14 @@
+import os
 import shutil
+import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from kit.engines import FakeEngine, answer, wait
 from miniseal.packager import Project
-from miniseal.pipeline.engines.engine import STREAM_LIMIT
+from miniseal.pipeline.engines.engine import STREAM_LIMIT, Exec, Result
 from miniseal.pipeline.steps.resolve import Origin, origin, resolve
 
 EXAMPLES = Path(__file__).parents[4] / "examples"
@@ -56,6 +59,33 @@ def test_ignored_files_outside_the_tree_change_nothing() -> None:
     ignored = "!! examples/greeting/node_modules/\n!! examples/greeting/dist/\n"
 
     assert _origin(f"\n{COMMIT}\n{ignored}").commit == COMMIT
+
+
+def test_no_name_of_a_folder_is_a_pattern_for_git(tmp_path: Path) -> None:
+    """`:!*` would ask of all but everything, and so say that nothing was changed."""
+    root = Path(shutil.copytree(EXAMPLES / "greeting", tmp_path / ":!*"))
+    run = partial(subprocess.run, cwd=tmp_path, check=True, capture_output=True)
+    run(["git", "init", "-q"])
+    run(
+        [
+            "git",
+            "-c",
+            "user.name=a",
+            "-c",
+            "user.email=a",
+            "commit",
+            "-q",
+            "--allow-empty",
+            "-m",
+            "a",
+        ]
+    )
+
+    def git(exec: Exec) -> Result:  # noqa: A002 - the word of the protocol
+        found = run(exec.argv, env={"PATH": os.defpath, "HOME": str(tmp_path), **exec.env})
+        return Result(exit_code=0, stdout=found.stdout, stderr=b"", outputs={})
+
+    assert wait(origin(Project.load(root), FakeEngine(git))).commit is None
 
 
 def test_an_answer_that_lost_its_start_is_none() -> None:
