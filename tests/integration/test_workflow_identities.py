@@ -248,14 +248,20 @@ REBUILDER = "https://github.com/rebuilds/rebuilds/.github/workflows/rebuild.yml@
 
 
 @pytest.mark.parametrize(
-    ("signs", "code"),
+    ("signs", "build_type", "code"),
     [
-        pytest.param(REBUILDER, None, id="the-builder"),
-        pytest.param(REBUILDER.replace("rebuild.yml", "x.yml"), "rebuilds-missing", id="another"),
+        pytest.param(REBUILDER, "https://rebuilds.example/type", None, id="the-builder"),
+        pytest.param(REBUILDER, WORKFLOW_BUILD, "rebuilds-missing", id="of-another-source"),
+        pytest.param(
+            REBUILDER.replace("rebuild.yml", "x.yml"),
+            "https://rebuilds.example/type",
+            "rebuilds-missing",
+            id="another",
+        ),
     ],
 )
-def test_a_rebuilder_that_calls_itself_another_does_not_count(
-    scene: Scene, signs: str, code: str | None
+def test_a_rebuilder_that_its_certificate_contradicts_does_not_count(
+    scene: Scene, signs: str, build_type: str, code: str | None
 ) -> None:
     added = REBUILDERS.format(issuer=ISSUER, builder=REBUILDER)
     demand = '[namespace.require.rebuilders]\nsigners = ["rebuilder"]\n\n[permission.storage]'
@@ -264,7 +270,7 @@ def test_a_rebuilder_that_calls_itself_another_does_not_count(
     made = Run().release(scene)
     claims = {**CLAIMS, "9": signs, "15": "3003", "17": "4004"}
     said = Provenance(
-        build_type="https://rebuilds.example/type",
+        build_type=build_type,
         builder_id=REBUILDER,
         external_parameters={"source": {"uri": CALLER}},
     )

@@ -26,8 +26,8 @@ __all__ = [
     "SOURCE_MISMATCH",
     "WORKFLOW_BUILD",
     "built_at",
+    "check_certified",
     "check_provenance",
-    "names_its_workflow",
     "names_workflow",
     "source_of",
 ]
@@ -65,7 +65,7 @@ def check_provenance(
 
     def accept(evidence: Evidence[Provenance], signer: str) -> None:
         _check_builder(evidence.predicate, signer, rule, policy)
-        _check_certified(evidence)
+        check_certified(evidence)
         _check_source(evidence.predicate, rule)
         check_age(built_at(evidence), rule.max_age, now)
 
@@ -103,7 +103,7 @@ def names_workflow(builder_id: str) -> bool:
     return _WORKFLOW.fullmatch(builder_id) is not None
 
 
-def names_its_workflow(evidence: Evidence[Provenance]) -> bool:
+def _names_its_workflow(evidence: Evidence[Provenance]) -> bool:
     """Whether a builder that is a workflow is the one that signed, as far as anything shows it.
 
     A key shows nothing: what it says of a builder is what the policy's `[[builder]]` takes from it.
@@ -116,10 +116,14 @@ def names_its_workflow(evidence: Evidence[Provenance]) -> bool:
     return certificate is None or not names_workflow(made.builder_id)
 
 
-def _check_certified(evidence: Evidence[Provenance]) -> None:
-    """Refuse what a workflow says of itself against its own certificate."""
+def check_certified(evidence: Evidence[Provenance]) -> None:
+    """Refuse what a workflow says of itself against its own certificate.
+
+    Raises:
+        VerificationError: `builder-untrusted`, `source-mismatch`.
+    """
     made, certificate = evidence.predicate, evidence.signatory.certificate
-    if not names_its_workflow(evidence):
+    if not _names_its_workflow(evidence):
         shown = certificate and (certificate.build_signer_uri or certificate.subject)
         raise BUILDER_UNTRUSTED(
             "another workflow has signed than the provenance names as its builder",

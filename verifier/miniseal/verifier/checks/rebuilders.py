@@ -14,7 +14,7 @@ from miniseal.formats.errors import Code, VerificationError
 from miniseal.formats.predicates.provenance import Provenance
 from miniseal.formats.predicates.test_result import TestResult
 from miniseal.verifier.checks.independent import distinct, is_publisher
-from miniseal.verifier.checks.provenance import names_its_workflow
+from miniseal.verifier.checks.provenance import check_certified
 from miniseal.verifier.evidence import Collected, Evidence
 from miniseal.verifier.policy.model import Namespace, Rebuilders
 from miniseal.verifier.policy.policy import Policy
@@ -108,8 +108,8 @@ def _rebuilds(
                 reasons.append(f"{name} used the publisher's builder")
             elif not _is_known(builder, name, policy):
                 reasons.append(f"the policy knows no builder {builder} of {name}")
-            elif not names_its_workflow(evidence):
-                reasons.append(f"{name} is not the workflow {builder}")
+            elif (doubt := _doubt(evidence)) is not None:
+                reasons.append(f"of {name}, {doubt}")
             else:
                 made.setdefault(builder, {}).setdefault(evidence.signatory.id, evidence)
         for builder, by_key in made.items():
@@ -117,6 +117,15 @@ def _rebuilds(
                 reasons.append(f"too few keys of {name} have signed")
             else:
                 yield _Rebuild(signer=name, builder=builder, evidence=by_key)
+
+
+def _doubt(evidence: Evidence[Provenance]) -> str | None:
+    """What the rebuilder's own certificate says against its provenance."""
+    try:
+        check_certified(evidence)
+    except VerificationError as error:
+        return error.message
+    return None
 
 
 def _is_known(builder: str, signer: str, policy: Policy) -> bool:
