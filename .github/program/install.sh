@@ -3,8 +3,9 @@
 # nothing of others built. Needs Python. The programs are on the PATH of the job's next steps.
 #   install.sh ENVIRONMENT
 set -euo pipefail
-environment=$1
+environment=$(realpath -m "$1")
 root=$(realpath "$(dirname "$0")/../..")
+cd "$root" # not in a checkout of others: Python and uv read what lies where they start
 python3 -m venv "$environment-tools"
 "$environment-tools/bin/pip" install -q --disable-pip-version-check --require-hashes --only-binary :all: \
 	-r "$root/requirements/bootstrap.txt"

@@ -7,4 +7,4 @@ if [ -z "${PASSWORD:-}" ]; then
 	if [ "$host" != ghcr.io ]; then exit 0; fi
 	USERNAME=$OWN_USERNAME PASSWORD=$OWN_PASSWORD
 fi
-printf %s "$PASSWORD" | miniseal login "$host" --username "$USERNAME" --password-stdin
+printf %s "$PASSWORD" | miniseal login --username "$USERNAME" --password-stdin -- "$host"

@@ -16,7 +16,7 @@ DIGEST = f"sha256:{'a' * 64}"
 
 
 def script(
-    name: str, *words: str | Path, env: dict[str, str] | None = None
+    name: str, *words: str | Path, env: dict[str, str] | None = None, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     path = f"{Path(sys.executable).parent}:{os.defpath}"
     return subprocess.run(
@@ -25,7 +25,20 @@ def script(
         capture_output=True,
         text=True,
         check=False,
+        cwd=cwd,
     )
+
+
+def test_nothing_is_installed_where_others_have_files(tmp_path: Path) -> None:
+    """Python imports from the folder that it starts in, and uv is configured by what is there."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "python3").write_text('#!/bin/sh\npwd\necho "$3"\nexit 7\n', encoding="utf-8")
+    (tools / "python3").chmod(0o755)
+
+    done = script("install.sh", "new", env={"PATH": f"{tools}:{os.defpath}"}, cwd=tmp_path)
+
+    assert (done.returncode, done.stdout) == (7, f"{ROOT}\n{tmp_path / 'new'}-tools\n")
 
 
 def test_a_tag_is_taken_by_the_digest_that_it_has_now(examples: Path, tmp_path: Path) -> None:
@@ -51,6 +64,14 @@ def test_the_jobs_own_token_goes_to_its_own_registry_alone(host: str, tmp_path: 
     done = script("login.sh", env={**env, "HOME": str(tmp_path)})
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_no_name_of_a_registry_is_an_option(tmp_path: Path) -> None:
+    env = {"REPOSITORY": "--help/acme/tip", "USERNAME": "acme", "PASSWORD": "secret"}
+
+    done = script("login.sh", env={**env, "HOME": str(tmp_path)})
+
+    assert (done.returncode, done.stdout) == (2, "")
 
 
 def test_a_password_that_is_wrong_ends_the_job(tmp_path: Path) -> None:
