@@ -35,6 +35,7 @@ EXEC_TIMEOUT = Code(
 )
 
 _GRACE_SECONDS = 5.0
+_LOOK_SECONDS = 0.2
 _LINE_LIMIT = 4096
 _LAUNCHER_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -60,7 +61,14 @@ async def run_tree(
     with ours:
         with theirs:
             _send(ours, plan)
-            process = await _start(argv, theirs)
+            starting = asyncio.ensure_future(_start(argv, theirs))
+            try:
+                process = await asyncio.shield(starting)
+            except asyncio.CancelledError:
+                ours.close()
+                process = await starting  # half started it would leave its child behind
+                await _end(process, asyncio.ensure_future(_watch(process, log)))
+                raise
         ended = asyncio.ensure_future(_watch(process, log))
         try:
             async with asyncio.timeout(timeout_seconds):
@@ -105,15 +113,23 @@ async def _start(argv: Sequence[str], link: socket.socket) -> asyncio.subprocess
 
 
 async def _watch(process: asyncio.subprocess.Process, log: Log | None) -> tuple[bytes, bytes]:
-    stdout, stderr, _ = await asyncio.gather(
-        tail(process.stdout, log), tail(process.stderr, log), _gone(process)
-    )
+    left = asyncio.ensure_future(_end_what_is_left(process))
+    try:
+        stdout, stderr, _ = await asyncio.gather(
+            tail(process.stdout, log), tail(process.stderr, log), process.wait()
+        )
+    finally:
+        left.cancel()
     return stdout, stderr
 
 
-async def _gone(process: asyncio.subprocess.Process) -> None:
-    """Wait for it, and kill what it left: bubblewrap's child, where that dies while it starts."""
-    await process.wait()
+async def _end_what_is_left(process: asyncio.subprocess.Process) -> None:
+    """Kill what is there after the process: bubblewrap's child, where that dies while it starts.
+
+    It would keep the pipes open, and `wait` waits for them as well.
+    """
+    while process.returncode is None:  # noqa: ASYNC110 - asyncio tells nobody earlier
+        await asyncio.sleep(_LOOK_SECONDS)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
