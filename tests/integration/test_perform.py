@@ -264,14 +264,22 @@ def test_what_a_job_built_without_isolation_is_refused(
     tmp_path: Path,
 ) -> None:
     """Provenance of a workflow has no word for it; other provenance is another builder's."""
-    head, _, wasm = (parts.folder / part / "build").read_bytes().partition(b"\n")
-    facts = json.loads(head)
-    facts[0]["isolation"] = None
-    digest = _replaced(parts.folder / part, "build", json.dumps(facts).encode() + b"\n" + wasm)
+    digest = _engine(parts.folder / part, isolation=None)
 
     run = release(publisher, examples / "greeting", tmp_path, *parts.words(**{part: digest}), *more)
 
     run.refused("isolation-required", 2)
+
+
+def test_a_base_image_that_the_lock_does_not_pin_is_refused(
+    parts: Parts, publisher: Publisher, examples: Path, tmp_path: Path
+) -> None:
+    image = {"name": "evil.example/base", "digest": f"sha256:{'3' * 64}"}
+    digest = _engine(parts.folder / "build", images=[image])
+
+    run = release(publisher, examples / "greeting", tmp_path, *parts.words(build=digest))
+
+    assert "image" in run.refused("results-mismatch")["message"]
 
 
 @pytest.mark.parametrize(
@@ -383,6 +391,14 @@ def _scanned(parts: Parts, change: Callable[[dict[str, Any]], None]) -> str:
         change(scan)
         digest = _replaced(folder, name, json.dumps(scan).encode())
     return digest
+
+
+def _engine(folder: Path, **members: object) -> str:
+    """The digest of a build by an engine that says something else of itself."""
+    head, _, wasm = (folder / "build").read_bytes().partition(b"\n")
+    facts = json.loads(head)
+    facts[0] |= members
+    return _replaced(folder, "build", json.dumps(facts).encode() + b"\n" + wasm)
 
 
 def _replaced(folder: Path, name: str, data: bytes) -> str:

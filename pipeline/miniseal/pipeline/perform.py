@@ -79,6 +79,7 @@ async def take(
     given = {**by["scan"].values(), **by["build"].values()}
     _check_same(given[BUILD].wasm, by["rebuild"].values()[BUILD].wasm)
     _check_source(resolved.project, given[BUILD].wasm)
+    _check_images(resolved.project, given[BUILD].engine)
     _check_tests(resolved.project.settings, given[TEST])
     given[REBUILD] = resolved.project.recipe() is not None
     facts = {given[step].by for step in PARTS["scan"]}
@@ -125,6 +126,17 @@ def _check_source(project: Project, wasm: bytes) -> None:
     """Refuse another wasm than the project's own, where nothing compiles one."""
     if project.recipe() is None and wasm != project.tree.read(project.settings.build.entry or ""):
         raise RESULTS_MISMATCH("the results of build have another wasm than the source")
+
+
+def _check_images(project: Project, engine: Description) -> None:
+    """Refuse a base image that the lock does not pin: provenance says what a build depended on."""
+    pinned = {(image.name, image.digest) for image in project.lock.images}
+    for image in engine.images:
+        if (image.name, image.digest) not in pinned:
+            raise RESULTS_MISMATCH(
+                "the results of build are of another base image than the lock pins",
+                found=f"{image.name} {image.digest}"[:200],
+            )
 
 
 def _check_tests(settings: Settings, passed: int) -> None:
