@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,6 +20,7 @@ from jsonschema import Draft202012Validator
 from kit.called import called_names
 from kit.commands import Run
 from kit.pages import blocks, misses, run_page
+from kit.scripts import load
 from miniseal.pipeline.engines.dagger.engine import ISOLATION
 from miniseal.pipeline.flow import STEPS
 
@@ -41,18 +41,9 @@ def _id(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def _generator() -> ModuleType:
-    spec = spec_from_file_location("generate", DOCS / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
 def generate() -> ModuleType:
-    return _generator()
+    return load(DOCS / "generate.py")
 
 
 @pytest.fixture

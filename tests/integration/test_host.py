@@ -1,12 +1,13 @@
 """The example host: a program gets its limits and its grants, and nothing else."""
 
-import importlib.util
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import wasmtime
+
+from kit.scripts import load
 
 HOST = Path(__file__).parents[2] / "examples" / "host" / "host.py"
 KV = "host:storage/kv@1.0.0"
@@ -30,12 +31,7 @@ class Program:
 
 @pytest.fixture(scope="module")
 def host() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("example_host", HOST)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load(HOST)
 
 
 def program(text: str, **grants: object) -> Program:

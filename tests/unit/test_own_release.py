@@ -4,7 +4,6 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 
 from kit.fakesigstore import FakeSigstore
 from kit.keyless import FakeSigner
+from kit.scripts import load
 from miniseal.attestations import generate_key, open_signer
 from miniseal.formats.bundle import Bundle
 from miniseal.formats.errors import MinisealError
@@ -40,23 +40,14 @@ WHEEL, SDIST = "miniseal-1.0.0-py3-none-any.whl", "miniseal-1.0.0.tar.gz"
 FINDING = {"id": "EX-1", "severity": [{"method": "trivy", "score": "high"}]}
 
 
-def load(name: str) -> ModuleType:
-    spec = spec_from_file_location(name, SCRIPTS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
 def listing() -> ModuleType:
-    return load("release/listing")
+    return load(SCRIPTS / "release/listing.py")
 
 
 @pytest.fixture(scope="module")
 def evidence() -> ModuleType:
-    return load("release/evidence")
+    return load(SCRIPTS / "release/evidence.py")
 
 
 @pytest.fixture
@@ -351,7 +342,7 @@ def test_a_third_file_is_signed_by_nobody(
 
 
 def test_the_cases_that_the_tests_know_are_taken_out_of_the_suite(tmp_path: Path) -> None:
-    cases = load("ci/cases")
+    cases = load(SCRIPTS / "ci/cases.py")
     for name in (*cases.names(), "new-case_fail"):
         (tmp_path / "suite" / name).mkdir(parents=True)
     (tmp_path / "suite" / "a.txt").write_text("a", encoding="utf-8")
