@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -186,20 +187,17 @@ def _write(
     prefix = outputs.prefix(project)
     if annotated:
         _annotate(report, prefix)
+    sarif = partial(_write_sarif, prefix=prefix, everything=not outputs.sarif_open)
     for path, write in (
         (outputs.report, _write_page),
         (outputs.summary, _append_summary),
+        (outputs.sarif, sarif),
     ):
         if path is not None:
             try:
                 write(path, report)
             except MinisealError as error:
                 yield error
-    if outputs.sarif is not None:
-        try:
-            _write_sarif(outputs.sarif, report, prefix, everything=not outputs.sarif_open)
-        except MinisealError as error:
-            yield error
 
 
 def _annotate(report: "Report", prefix: str) -> None:
@@ -221,7 +219,7 @@ def _append_summary(path: Path, report: "Report") -> None:
     append_summary(path, lambda limit: render(report, limit))
 
 
-def _write_sarif(path: Path, report: "Report", prefix: str, *, everything: bool) -> None:
+def _write_sarif(path: Path, report: "Report", *, prefix: str, everything: bool) -> None:
     """Write the log; where there is none, leave no earlier one either."""
     from importlib import metadata
 
