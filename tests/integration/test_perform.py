@@ -237,6 +237,17 @@ def test_scans_of_another_time_are_refused(
     run.refused("results-malformed")
 
 
+@pytest.mark.parametrize("finished", ["2100-01-01T00:00:00Z", "1999-01-01T00:00:00Z", "soon"])
+def test_a_build_of_another_time_is_refused(
+    finished: str, parts: Parts, publisher: Publisher, examples: Path, tmp_path: Path
+) -> None:
+    digest = _built(parts.folder / "build", lambda facts: facts.__setitem__(3, finished))
+
+    run = release(publisher, examples / "greeting", tmp_path, *parts.words(build=digest))
+
+    run.refused("results-malformed")
+
+
 @pytest.mark.parametrize("data", [b"0", b"-1"], ids=repr)
 def test_another_number_of_tests_than_the_program_has_is_refused(
     data: bytes, parts: Parts, publisher: Publisher, examples: Path, tmp_path: Path
@@ -395,9 +406,14 @@ def _scanned(parts: Parts, change: Callable[[dict[str, Any]], None]) -> str:
 
 def _engine(folder: Path, **members: object) -> str:
     """The digest of a build by an engine that says something else of itself."""
+    return _built(folder, lambda facts: facts[0].update(members))
+
+
+def _built(folder: Path, change: Callable[[list[Any]], object]) -> str:
+    """The digest of a build with other facts: engine, invocation, start and end."""
     head, _, wasm = (folder / "build").read_bytes().partition(b"\n")
     facts = json.loads(head)
-    facts[0] |= members
+    change(facts)
     return _replaced(folder, "build", json.dumps(facts).encode() + b"\n" + wasm)
 
 

@@ -7,11 +7,12 @@ the source and packs by itself, and takes from the others what only running show
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from miniseal.formats.errors import Code, UsageError
+from miniseal.formats.errors import Code, FormatError, UsageError
+from miniseal.formats.times import from_text
 from miniseal.packager import Packed, Project, Settings, compare_wasm
 from miniseal.pipeline.engines.engine import Description
 from miniseal.pipeline.flow import Job
-from miniseal.pipeline.flow.make import BUILD, PACK, RESOLVE
+from miniseal.pipeline.flow.make import BUILD, PACK, RESOLVE, Built
 from miniseal.pipeline.flow.prove import REBUILD, TEST
 from miniseal.pipeline.flow.scan import SCAN_SOURCE, TimedScan
 from miniseal.pipeline.graph import Runner, Step
@@ -80,6 +81,7 @@ async def take(
     _check_same(given[BUILD].wasm, by["rebuild"].values()[BUILD].wasm)
     _check_source(resolved.project, given[BUILD].wasm)
     _check_images(resolved.project, given[BUILD].engine)
+    _check_built(given[BUILD], now)
     _check_tests(resolved.project.settings, given[TEST])
     given[REBUILD] = resolved.project.recipe() is not None
     facts = {given[step].by for step in PARTS["scan"]}
@@ -87,7 +89,7 @@ async def take(
         raise RESULTS_MISMATCH("the scans are of more than one scanner or database")
     check_facts(given[SCAN_SOURCE].by, scan, resolved.project.lock.scanner, now=now)
     for step in PARTS["scan"]:
-        _check_times(given[step], now)
+        _check_scan(given[step], now)
     return await _packed(runner, parts, resolved, given)
 
 
@@ -147,12 +149,24 @@ def _check_tests(settings: Settings, passed: int) -> None:
         )
 
 
-def _check_times(scan: TimedScan, now: float) -> None:
-    """Refuse a scan that was before its database, or is still to come: hosts go by its age."""
-    least, most = scan.by.updated - _SKEW_SECONDS, now + _SKEW_SECONDS
-    if not least <= scan.started <= scan.finished <= most:
+def _check_built(built: Built, now: float) -> None:
+    try:
+        started, finished = from_text(built.started), from_text(built.finished)
+    except FormatError as error:
+        raise RESULTS_MALFORMED("a build has no times", found=error.found) from error
+    _check_times("build", 0, started, finished, now)
+
+
+def _check_scan(scan: TimedScan, now: float) -> None:
+    _check_times("scan", scan.by.updated - _SKEW_SECONDS, scan.started, scan.finished, now)
+
+
+def _check_times(what: str, least: int, started: int, finished: int, now: float) -> None:
+    """Refuse times that cannot be: hosts go by the age of a scan and of a build."""
+    most = int(now) + _SKEW_SECONDS
+    if not least <= started <= finished <= most:
         raise RESULTS_MALFORMED(
-            "a scan has times that cannot be",
-            found=f"{scan.started} to {scan.finished}"[:100],
-            expected=f"between {least} and {int(most)}",
+            f"a {what} has times that cannot be",
+            found=f"{started} to {finished}"[:100],
+            expected=f"between {least} and {most}",
         )
