@@ -116,6 +116,12 @@ class Workflow:
                 found=commit or "no commit",
                 expected=self.commit,
             )
+        if "@" in self.ref:  # after it nobody knows where the repository's name ends
+            raise WORKFLOW_SOURCE(
+                "provenance cannot name the ref that the workflow ran for",
+                found=self.ref[:200],
+                expected="a branch or tag without @",
+            )
         return Resource(
             name="source",
             uri=f"git+{self.repository}@{self.ref}",

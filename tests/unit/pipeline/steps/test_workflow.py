@@ -116,3 +116,14 @@ def test_a_workflow_in_another_repository_keeps_its_whole_name() -> None:
     )
 
     assert called.external["path"] == "https://github.com/other/repo/.github/workflows/a.yml"
+
+
+def test_a_ref_that_provenance_cannot_name_is_refused_before_anything_is_signed() -> None:
+    run = Workflow.of(
+        FakeSigner.of(extensions={**CLAIMS, "14": "refs/tags/tip@1.0.0"}).identity, INPUTS
+    )
+
+    with pytest.raises(MinisealError) as error:
+        run.source(TREE, COMMIT)
+
+    assert code(error) == "workflow-source"
