@@ -35,16 +35,20 @@ def without_scanner(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_demo_runs_a_program_and_refuses_six_attempts_twice_in_one_folder(
-    examples: Path, tmp_path: Path
+def test_the_demo_runs_a_program_and_refuses_six_attempts_where_an_earlier_one_broke_off(
+    examples: Path, tmp_path: Path, without_scanner: Path
 ) -> None:
-    for _ in range(2):
-        run = demo(examples, tmp_path / "demo")
+    error = demo(examples, tmp_path / "demo", without_scanner).refused("demo-broken", exit_code=2)
 
-        assert run.ok() == {"refused": REFUSED}
-        assert "the program says  1800" in run.stderr
-        for code in REFUSED:
-            assert f"  refused   {code}: " in run.stderr
+    assert error["message"] == "miniseal release failed"
+    assert "scanner-missing" in error["found"]
+
+    run = demo(examples, tmp_path / "demo")
+
+    assert run.ok() == {"refused": REFUSED}
+    assert "the program says  1800" in run.stderr
+    for code in REFUSED:
+        assert f"  refused   {code}: " in run.stderr
 
 
 def test_a_folder_of_somebody_s_is_left_alone(examples: Path, tmp_path: Path) -> None:
@@ -65,34 +69,25 @@ def test_a_file_in_the_folder_s_place_is_left_alone(examples: Path, tmp_path: Pa
     assert (tmp_path / "diary").read_text() == "dear diary"
 
 
-def test_a_scene_that_does_not_play_is_reported(
-    examples: Path, tmp_path: Path, without_scanner: Path
-) -> None:
-    error = demo(examples, tmp_path / "demo", without_scanner).refused("demo-broken", exit_code=2)
-
-    assert error["message"] == "miniseal release failed"
-    assert "scanner-missing" in error["found"]
+@pytest.fixture
+def stage(examples: Path, tmp_path: Path) -> Stage:
+    return Stage(examples=examples, folder=tmp_path, say=lambda _: None)
 
 
-def test_a_refusal_that_does_not_come_is_reported(examples: Path, tmp_path: Path) -> None:
-    known = Path(shutil.copytree(examples, tmp_path / "examples"))
-    settings = known / "tip" / "miniseal.toml"
-    allowed = '[permissions]\nnet = ["host:net/http@1.0.0"]\n\n[limits]'
-    settings.write_text(settings.read_text(encoding="utf-8").replace("[limits]", allowed))
-    manifest = known / "tip" / "manifest.json"
-    text = manifest.read_text(encoding="utf-8")
-    asked = '"req_permissions": [{"name": "net", "reason": "calls home"}]'
-    manifest.write_text(text.replace('"req_permissions": []', asked), encoding="utf-8")
+def test_a_refusal_that_does_not_come_or_is_another_is_reported(stage: Stage) -> None:
+    words = ("keys", "generate", str(stage.folder / "own.key"))
+    with pytest.raises(MinisealError) as none:
+        stage.refused("denied", *words)
+    with pytest.raises(MinisealError) as another:
+        stage.refused("denied", *words)
 
-    error = demo(known, tmp_path / "demo").refused("demo-broken", exit_code=2)
-
-    assert error["message"] == "miniseal release was not refused"
-    assert error["expected"] == "import-undeclared"
+    assert (none.value.code, none.value.expected) == ("demo-broken", "denied")
+    assert none.value.message == "miniseal keys was not refused"
+    assert (another.value.code, another.value.expected) == ("demo-broken", "denied")
+    assert (another.value.found or "").startswith("key-exists: ")
 
 
-def test_a_command_that_prints_no_json_is_reported(examples: Path, tmp_path: Path) -> None:
-    stage = Stage(examples=examples, folder=tmp_path, say=lambda _: None)
-
+def test_a_command_that_prints_no_json_is_reported(stage: Stage) -> None:
     with pytest.raises(MinisealError) as error:
         stage.run("--help", "keys")
 
