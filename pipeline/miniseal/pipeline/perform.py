@@ -4,8 +4,11 @@ The job that signs runs nothing of the project: no toolchain, no program, no sca
 the source and packs by itself, and takes from the others what only running shows (docs/adr/0031).
 """
 
+import tempfile
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from miniseal.formats.errors import Code, FormatError, UsageError
 from miniseal.formats.times import from_text
@@ -17,11 +20,14 @@ from miniseal.pipeline.flow.prove import REBUILD, TEST
 from miniseal.pipeline.flow.scan import SCAN_SOURCE, TimedScan
 from miniseal.pipeline.graph import Runner, Step
 from miniseal.pipeline.handover import PARTS, RESULTS_MALFORMED, RESULTS_MISMATCH, Part
-from miniseal.pipeline.steps.build import REBUILD_DIFFERS
+from miniseal.pipeline.steps.build import ELSEWHERE, REBUILD_DIFFERS
 from miniseal.pipeline.steps.resolve import Resolved
 from miniseal.pipeline.steps.scan import ScanSettings, check_facts
 
-__all__ = ["RESULTS_MISSING", "engines", "take", "take_build"]
+if TYPE_CHECKING:
+    from miniseal.pipeline.release import Workshop
+
+__all__ = ["RESULTS_MISSING", "engines", "perform", "take"]
 
 _SKEW_SECONDS = 300
 
@@ -34,6 +40,39 @@ RESULTS_MISSING = Code(
 )
 
 
+async def perform(
+    root: Path,
+    shop: "Workshop",
+    name: str,
+    *,
+    parts: Sequence[Part] = (),
+    scan: ScanSettings | None = None,
+) -> Part:
+    """Make one of `PARTS` of a release of the project at `root`, for the job that signs.
+
+    Nothing is taken from the step cache, and a rebuild is made where as much as can be is another.
+
+    Args:
+        root: the project.
+        shop: where it is built.
+        name: of the part.
+        parts: the build that is scanned; of no use to other parts.
+        scan: how; of no use to other parts.
+
+    Raises:
+        UsageError: `isolation-required`, `step-unknown`, `results-missing`.
+        MinisealError: the code of the step that said no.
+    """
+    fresh = replace(shop, cache=None, room=ELSEWHERE if name == "rebuild" else None)
+    with tempfile.TemporaryDirectory(prefix="miniseal-perform-") as scratch:
+        runner = fresh.runner(fresh.job(root, scratch, scan=scan))
+        if name == "scan":
+            await _take_build(runner, parts)
+        for step in (PACK, *PARTS[name]):
+            await runner.reach(step)
+        return Part.of(name, runner.results[RESOLVE], runner.results)
+
+
 def engines(parts: Iterable[Part]) -> tuple[Description, ...]:
     """What ran the toolchain in other jobs.
 
@@ -43,7 +82,7 @@ def engines(parts: Iterable[Part]) -> tuple[Description, ...]:
     return tuple(part.values()[BUILD].engine for part in parts if BUILD in PARTS[part.name])
 
 
-async def take_build(runner: Runner[Job], parts: Sequence[Part]) -> Packed:
+async def _take_build(runner: Runner[Job], parts: Sequence[Part]) -> Packed:
     """Pack what another job has built; `parts` is that job's.
 
     Raises:

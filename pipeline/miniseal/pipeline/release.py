@@ -19,10 +19,9 @@ from miniseal.pipeline.flow import STEPS, Job, Making, Publishing
 from miniseal.pipeline.flow.make import PACK, RESOLVE
 from miniseal.pipeline.flow.publish import SIGN, TAG, VERIFY, verdict
 from miniseal.pipeline.graph import Planned, Results, Runner, Step, after, plan, until
-from miniseal.pipeline.handover import PARTS, Part
-from miniseal.pipeline.perform import engines, take, take_build
+from miniseal.pipeline.handover import Part
+from miniseal.pipeline.perform import engines, take
 from miniseal.pipeline.steps import attest, links, publish
-from miniseal.pipeline.steps.build import ELSEWHERE
 from miniseal.pipeline.steps.scan import ScanSettings
 from miniseal.registry import Store
 from miniseal.verifier import Policy, Verdict
@@ -35,7 +34,6 @@ __all__ = [
     "Released",
     "Workshop",
     "make",
-    "perform",
     "plan_release",
     "release",
 ]
@@ -195,39 +193,6 @@ async def make(root: Path, shop: Workshop) -> Packed:
     """
     with tempfile.TemporaryDirectory(prefix="miniseal-build-") as scratch:
         return await shop.runner(shop.job(root, scratch)).reach(PACK)
-
-
-async def perform(
-    root: Path,
-    shop: Workshop,
-    name: str,
-    *,
-    parts: Sequence[Part] = (),
-    scan: ScanSettings | None = None,
-) -> Part:
-    """Make one of `PARTS` of a release of the project at `root`, for the job that signs.
-
-    Nothing is taken from the step cache, and a rebuild is made where as much as can be is another.
-
-    Args:
-        root: the project.
-        shop: where it is built.
-        name: of the part.
-        parts: the build that is scanned; of no use to other parts.
-        scan: how; of no use to other parts.
-
-    Raises:
-        UsageError: `isolation-required`, `step-unknown`, `results-missing`.
-        MinisealError: the code of the step that said no.
-    """
-    fresh = replace(shop, cache=None, room=ELSEWHERE if name == "rebuild" else None)
-    with tempfile.TemporaryDirectory(prefix="miniseal-perform-") as scratch:
-        runner = fresh.runner(fresh.job(root, scratch, scan=scan))
-        if name == "scan":
-            await take_build(runner, parts)
-        for step in (PACK, *PARTS[name]):
-            await runner.reach(step)
-        return Part.of(name, runner.results[RESOLVE], runner.results)
 
 
 async def release(root: Path, shop: Workshop, given: Release) -> Released | None:

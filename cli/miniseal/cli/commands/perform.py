@@ -48,7 +48,7 @@ def command(
     from miniseal.cli import workshop  # needs the extra `pipeline`
     from miniseal.pipeline.flow import STEPS
     from miniseal.pipeline.handover import write_part
-    from miniseal.pipeline.release import perform
+    from miniseal.pipeline.perform import perform
     from miniseal.pipeline.report.gather import Asked
 
     if (part == "scan") != bool(performed):
