@@ -209,7 +209,6 @@ def _used(repositories: Mapping[str, Repository], folder: Path) -> Iterator[tupl
 def _texts(root: Path) -> Iterator[Path]:
     yield from root.glob("action.yml")
     yield from root.glob(".github/workflows/*.yml")
-    yield from root.glob(".github/actions/*/action.yml")
 
 
 def _write(path: Path, value: object) -> None:

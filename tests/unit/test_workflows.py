@@ -307,7 +307,7 @@ def test_dependabot_waits_a_week_and_knows_every_lock() -> None:
     modules = {f"/{path.parent.relative_to(ROOT)}" for path in services.glob("*/go.mod")}
     packages = {f"/{path.parent.relative_to(ROOT)}" for path in services.glob("*/package.json")}
     assert places == {
-        "github-actions": {"/", "/.github/actions/*"},
+        "github-actions": {"/"},
         "gomod": modules,
         "npm": packages,
         "pip": {"/", "/requirements"},
