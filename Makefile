@@ -8,6 +8,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 SERVICES := cd tests && exec python -m services.build
 SERVED := tests/integration tests/interop
+# these wait for services now and then: one worker more than there are cores
+WAITING = $(if $(filter auto,$(JOBS)),$(shell expr $$(nproc) + 1),$(JOBS))
 # the unit tests get no network, where that can be taken from them
 ALONE := $(shell unshare --net true 2>/dev/null && echo env MINISEAL_TEST_ALONE=1 unshare --net tests/alone.sh)
 
@@ -25,7 +27,7 @@ test: setup ## every test, in parallel; what they run beside them is built meanw
 	$(ALONE) pytest -n $(JOBS) --dist worksteal -q $(SERVED:%=--ignore %) || failed=$$?; \
 	if kill -0 $$builder 2>/dev/null; then echo "waiting for services: see .services.log"; fi; \
 	wait $$builder || { tail -40 .services.log; exit 1; }; \
-	pytest -n $(JOBS) --dist worksteal -q $(SERVED) || failed=$$?; \
+	pytest -n $(WAITING) --dist worksteal -q $(SERVED) || failed=$$?; \
 	exit $$failed
 
 services: setup ## what the tests run beside them: Debian packages, a Sigstore, a Dagger engine, ...

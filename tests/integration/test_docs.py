@@ -59,9 +59,11 @@ def bench(tmp_path: Path, released: Path, examples: Path, vulnerability_db: Path
     return tmp_path
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _environment(folder: Path, shared: Path) -> dict[str, str]:
+    """What readers have: also a step cache, with what other pages have built."""
     return {
         "MINISEAL_REPOSITORY": str(ROOT),
+        "MINISEAL_STEP_CACHE": str(shared / "steps-of-pages"),
         "MINISEAL_VULNERABILITY_DB": str(folder / "vulnerability-db"),
     }
 
@@ -70,8 +72,8 @@ def _text(*paths: Path) -> str:
     return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
-def test_the_tutorial_works_as_it_stands(tmp_path: Path) -> None:
-    expectations = run_page(TUTORIAL, tmp_path, _environment(tmp_path))
+def test_the_tutorial_works_as_it_stands(tmp_path: Path, shared: Path) -> None:
+    expectations = run_page(TUTORIAL, tmp_path, _environment(tmp_path, shared))
 
     wrong = {block.line: misses(block.text, output) for block, output in expectations}
     assert {line: missing for line, missing in wrong.items() if missing} == {}
@@ -79,8 +81,8 @@ def test_the_tutorial_works_as_it_stands(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=_id)
-def test_a_guide_works_as_it_stands(page: Path, bench: Path) -> None:
-    expectations = run_page(page, bench, _environment(bench))
+def test_a_guide_works_as_it_stands(page: Path, bench: Path, shared: Path) -> None:
+    expectations = run_page(page, bench, _environment(bench, shared))
 
     wrong = {block.line: misses(block.text, output) for block, output in expectations}
     assert {line: missing for line, missing in wrong.items() if missing} == {}
