@@ -33,16 +33,25 @@ def test_failed_rename_leaves_no_temporary_file(tmp_path: Path) -> None:
 PIECES = [bytes([number]) * 300_000 for number in range(40)]
 
 
-def test_large_file_is_written_in_its_order(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [40, 39, 15], ids=["even", "odd", "one more than is small"])
+def test_large_file_is_written_in_its_order(tmp_path: Path, number: int) -> None:
     with Folder(str(tmp_path)) as folder:
-        folder.write_chunks("name", iter(PIECES))
+        folder.write_chunks("name", iter(PIECES[:number]))
 
-    assert (tmp_path / "name").read_bytes() == b"".join(PIECES)
+    assert (tmp_path / "name").read_bytes() == b"".join(PIECES[:number])
 
 
-@pytest.mark.parametrize(("call", "after"), [("write", 0), ("write", 30), ("fdatasync", 0)])
+@pytest.mark.parametrize(
+    ("call", "after", "synced"),
+    [
+        ("write", 0, 1024 * 1024),
+        ("write", 30, 1024 * 1024),
+        ("fdatasync", 0, 1024 * 1024),
+        ("fdatasync", 0, 7_500_000),  # with the last of it
+    ],
+)
 def test_large_file_that_cannot_be_written_is_not_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, after: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, after: int, synced: int
 ) -> None:
     real, calls = getattr(os, call), 0
 
@@ -54,7 +63,7 @@ def test_large_file_that_cannot_be_written_is_not_there(
         return real(*arguments)
 
     monkeypatch.setattr(os, call, failing)
-    monkeypatch.setattr(behind, "SYNC_AFTER", 1024 * 1024)
+    monkeypatch.setattr(behind, "SYNC_AFTER", synced)
     with Folder(str(tmp_path)) as folder, pytest.raises(MinisealError) as error:
         folder.write_chunks("name", iter(PIECES))
 
