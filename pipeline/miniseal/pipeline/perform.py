@@ -90,9 +90,8 @@ async def _take_build(runner: Runner[Job], parts: Sequence[Part]) -> Packed:
         VerificationError: `results-mismatch`.
         MinisealError: what packing it is refused for.
     """
-    _check_names(parts, ("build",))
-    resolved = await runner.reach(RESOLVE)
-    return await _packed(runner, parts, resolved, parts[0].values())
+    await _resolved(runner, parts, ("build",))
+    return await _packed(runner, parts, parts[0].values())
 
 
 async def take(
@@ -113,8 +112,7 @@ async def take(
         FormatError: `results-malformed`, also for times that cannot be.
         MinisealError: what packing it is refused for.
     """
-    _check_names(parts, PARTS)
-    resolved = await runner.reach(RESOLVE)
+    resolved = await _resolved(runner, parts, PARTS)
     by = {part.name: part for part in parts}
     given = {**by["scan"].values(), **by["build"].values()}
     _check_same(given[BUILD].wasm, by["rebuild"].values()[BUILD].wasm)
@@ -129,14 +127,21 @@ async def take(
     check_facts(given[SCAN_SOURCE].by, scan, resolved.project.lock.scanner, now=now)
     for step in PARTS["scan"]:
         _check_scan(given[step], now)
-    return await _packed(runner, parts, resolved, given)
+    return await _packed(runner, parts, given)
+
+
+async def _resolved(runner: Runner[Job], parts: Sequence[Part], wanted: Iterable[str]) -> Resolved:
+    """The project, which the parts have to be of before anything else is asked of them."""
+    _check_names(parts, wanted)
+    resolved = await runner.reach(RESOLVE)
+    for part in parts:
+        part.check(resolved)
+    return resolved
 
 
 async def _packed(
-    runner: Runner[Job], parts: Sequence[Part], resolved: Resolved, given: dict[Step[Job, Any], Any]
+    runner: Runner[Job], parts: Sequence[Part], given: dict[Step[Job, Any], Any]
 ) -> Packed:
-    for part in parts:
-        part.check(resolved)
     runner.give(given)
     packed = await runner.reach(PACK)
     for part in parts:
